@@ -1,0 +1,204 @@
+//! What is written down: sessions and statements as facts.
+//!
+//! `session` makes these, `audit` stores them, and nothing else is shared between the two. The field names are the
+//! audit's column names (see `docs/audit.md`); times are microseconds since the Unix epoch, UTC.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+pub type Micros = i64;
+
+/// One fact for the journal. A statement is two records: what was asked and decided (durable before it is forwarded),
+/// and what came of it. The audit joins them to one row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A connection was accepted.
+    SessionStarted(Box<SessionStarted>),
+    /// What became known after the start (user, database, TLS). Later values win; `None` leaves what is known.
+    SessionDescribed(Box<SessionDescribed>),
+    /// A connection ended.
+    SessionEnded(Box<SessionEnded>),
+    /// A statement was decided upon. Must be durable before any of its bytes reach the service.
+    StatementStarted(Box<StatementStarted>),
+    /// A statement's outcome.
+    StatementEnded(Box<StatementEnded>),
+    /// A policy snapshot came into force.
+    PolicyLoaded(Box<PolicyLoaded>),
+    /// The daemon or an operator did something that a reader of the record must know (start, stop, reload, refusal of
+    /// a connection before it had a session, gap found, detach).
+    Event(Box<Event>),
+}
+
+/// The start of a session: everything known about the caller at accept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionStarted {
+    pub session_id: Uuid,
+    pub started_at: Micros,
+    pub service: String,
+    /// `postgres`, `mysql`, `http` or `opaque`.
+    pub protocol: String,
+    /// The `workloads` entry that enrolled the caller; `None` on an explicit listener.
+    pub workload: Option<String>,
+    pub identity: String,
+    /// How the identity was established: `kernel` (from the connect hook), `address` (peer address only).
+    pub attestation: String,
+    pub claims: BTreeMap<String, String>,
+    pub pid: Option<u32>,
+    pub process_started_at: Option<Micros>,
+    pub uid: Option<u32>,
+    pub executable: Option<String>,
+    /// `sha256:` and 64 hexadecimal digits.
+    pub executable_digest: Option<String>,
+    pub command: Option<String>,
+    /// Executables of the parents, nearest first.
+    pub ancestry: Vec<String>,
+    pub cgroup: Option<String>,
+    pub unit: Option<String>,
+    pub container_id: Option<String>,
+    pub pod: Option<String>,
+    pub namespace: Option<String>,
+    pub service_account: Option<String>,
+    /// The address the caller asked for, before any redirection.
+    pub origin_address: Option<String>,
+    pub origin_port: Option<u16>,
+    pub upstream_address: Option<String>,
+    pub flags: Vec<String>,
+}
+
+/// What the protocol's opening revealed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionDescribed {
+    pub session_id: Uuid,
+    pub database: Option<String>,
+    pub db_user: Option<String>,
+    pub application: Option<String>,
+    /// `TLSv1.3 TLS_AES_128_GCM_SHA256`, or `none`.
+    pub client_tls: Option<String>,
+    pub upstream_tls: Option<String>,
+    pub upstream_address: Option<String>,
+}
+
+/// The end of a session, with its totals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionEnded {
+    pub session_id: Uuid,
+    pub ended_at: Micros,
+    /// `client`, `server`, `refused`, `desynchronised`, `limit`, `shutdown`, `error`, `cancel_request`, `crash`.
+    pub end_reason: String,
+    pub statements: u64,
+    pub rows: u64,
+    /// Bytes read from the client.
+    pub bytes_in: u64,
+    /// Bytes written to the client.
+    pub bytes_out: u64,
+    pub masked_cells: u64,
+    pub flags: Vec<String>,
+}
+
+/// What a statement asked for and what was decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatementStarted {
+    pub session_id: Uuid,
+    pub statement_id: Uuid,
+    pub requested_at: Micros,
+    pub decided_at: Micros,
+    pub service: String,
+    pub identity: String,
+    /// The leading verb in lower case: `select`, `insert`, `copy`, `begin`, …; `multi` for several; `unknown`.
+    pub kind: String,
+    /// The text as far as the policy lets it be kept.
+    pub statement: String,
+    /// Hash of the text with its literals removed, 16 hexadecimal digits.
+    pub fingerprint: Option<String>,
+    pub parameters: Vec<Option<String>>,
+    pub effects: Vec<String>,
+    pub relations: Vec<RelationAccess>,
+    /// Whether the analysis covered everything that the statement does.
+    pub complete: bool,
+    /// `allow`, `mask`, `deny`, `hold`, `approve` or `expire`.
+    pub decision: String,
+    pub rule: Option<String>,
+    pub message: Option<String>,
+    pub policy: Option<String>,
+    /// `sha256:` and 64 hexadecimal digits of the policy snapshot in force.
+    pub policy_digest: Option<String>,
+    pub approval_id: Option<Uuid>,
+    pub grant_id: Option<Uuid>,
+    pub trace_id: Option<String>,
+    pub flags: Vec<String>,
+}
+
+/// A relation and what a statement does with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelationAccess {
+    pub name: String,
+    /// `read`, `write` or `define`.
+    pub access: String,
+}
+
+/// One output column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    pub label: String,
+    /// `schema.table.column` when the service named it.
+    pub origin: Option<String>,
+    /// The mask that was put on it.
+    pub mask: Option<String>,
+}
+
+/// What came of a statement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatementEnded {
+    pub session_id: Uuid,
+    pub statement_id: Uuid,
+    pub first_byte_at: Option<Micros>,
+    pub ended_at: Micros,
+    pub columns: Vec<Column>,
+    /// `ok`, `error`, `refused`, `cut` (the session ended first), `unknown` (the daemon ended first).
+    pub status: String,
+    pub sqlstate: Option<String>,
+    pub rows: u64,
+    /// Bytes of result sent to the client.
+    pub bytes: u64,
+    pub masked_cells: u64,
+    /// Masked cells by column origin or detector name.
+    pub masked_by: BTreeMap<String, u64>,
+    /// Set when the decision changed while the result streamed (a row limit): replaces the started decision.
+    pub decision: Option<String>,
+    pub rule: Option<String>,
+    pub message: Option<String>,
+    pub flags: Vec<String>,
+}
+
+/// A policy snapshot in force from a moment on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PolicyLoaded {
+    pub at: Micros,
+    pub name: String,
+    pub digest: String,
+    /// The policy file's text.
+    pub source: String,
+}
+
+/// Something an operator or an auditor must be able to find.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub at: Micros,
+    /// `start`, `stop`, `reload`, `reload_refused`, `connect_refused`, `recovery`, `attach`, `detach`, `gap`, …
+    pub kind: String,
+    /// Who or what did it: `daemon`, `operator:NAME`, `kernel`.
+    pub actor: String,
+    pub message: String,
+    pub detail: BTreeMap<String, String>,
+}
+
+impl Record {
+    /// Whether bytes already decided upon must wait until this record is on disk.
+    pub fn must_precede_forwarding(&self) -> bool {
+        matches!(self, Self::SessionStarted(_) | Self::StatementStarted(_))
+    }
+}
