@@ -1,2 +1,111 @@
-//! 
-fn main() {}
+//! The project's own runner, `cargo xtask`. Each command does all that it needs, so that one is enough on a fresh machine.
+
+mod bench;
+mod build;
+mod cgroup;
+mod ci;
+mod cleanup;
+mod daemon;
+mod demo;
+mod host;
+mod postgres;
+mod setup;
+mod test;
+mod ui;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, tests, measures and shows interdict")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing to build and test (Debian and Ubuntu; elsewhere: list it)
+    Setup,
+    /// Build the eBPF object and the one binary that embeds it
+    Build {
+        /// The unoptimised binary instead of the release one
+        #[arg(long)]
+        debug: bool,
+    },
+    /// Show the whole path: psql in an enrolled cgroup, masked, refused, recorded
+    Demo {
+        /// Leave it running, and say how to try it by hand
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run every test, those in the kernel and with real servers too
+    Test {
+        /// Only tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Compare the proxy with a direct connection and with a bare copying proxy
+    Bench(bench::Options),
+    /// What a change must pass: format, lints, licences, dependencies, tests, fuzzing, demo
+    Ci {
+        /// Leave a part out (repeatable)
+        #[arg(long, value_enum, value_name = "PART")]
+        without: Vec<ci::Part>,
+    },
+    /// The bare copying proxy of `bench`
+    #[command(hide = true)]
+    CopyProxy(bench::copy_proxy::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            ui::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went well; an error is something that kept the task from being done.
+fn run(task: Task) -> anyhow::Result<bool> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Setup => {
+            let compiler = setup::run(&workspace)?;
+            ui::note(&format!("eBPF programs are built by {compiler}"));
+            Ok(true)
+        }
+        Task::Build { debug } => {
+            let built = build::run(
+                &workspace,
+                if debug {
+                    build::Profile::Dev
+                } else {
+                    build::Profile::Release
+                },
+            )?;
+            ui::note(&format!("built {}", shown(&built.binary, &workspace)));
+            Ok(true)
+        }
+        Task::Demo { keep } => demo::run(&workspace, keep),
+        Task::Test { filter } => test::run(&workspace, filter.as_deref()),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Ci { without } => ci::run(&workspace, &without),
+        Task::CopyProxy(options) => bench::copy_proxy::run(&options).map(|()| true),
+    }
+}
+
+/// A path as one reads it from the workspace's root.
+fn shown(path: &PathBuf, workspace: &Workspace) -> String {
+    path.strip_prefix(&workspace.root)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}

@@ -1,0 +1,98 @@
+//! A client that asks one thing and reads the answer as fast as it comes, without making anything of it.
+
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+/// ReadyForQuery outside a transaction: the last message of every answer.
+const READY: [u8; 6] = *b"Z\0\0\0\x05I";
+
+/// Bytes of the answer and the time from asking to its end.
+pub(super) fn read(port: u16, user: &str, database: &str, statement: &str) -> Result<(u64, Duration)> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+    let mut body = 0x0003_0000_u32.to_be_bytes().to_vec();
+    for text in ["user", user, "database", database] {
+        body.extend_from_slice(text.as_bytes());
+        body.push(0);
+    }
+    body.push(0);
+    stream.write_all(&framed(None, &body)?)?;
+    let mut buffer = vec![0; 1 << 20];
+    drain(&mut stream, &mut buffer)?;
+    let mut text = statement.as_bytes().to_vec();
+    text.push(0);
+    let started = Instant::now();
+    stream.write_all(&framed(Some(b'Q'), &text)?)?;
+    let bytes = drain(&mut stream, &mut buffer)?;
+    Ok((bytes, started.elapsed()))
+}
+
+fn framed(tag: Option<u8>, body: &[u8]) -> Result<Vec<u8>> {
+    let mut message: Vec<u8> = tag.into_iter().collect();
+    message.extend_from_slice(&u32::try_from(body.len() + 4)?.to_be_bytes());
+    message.extend_from_slice(body);
+    Ok(message)
+}
+
+/// Reads until the server is ready again. It waits for the end only by the last bytes: its own rows never look so.
+fn drain(stream: &mut impl Read, buffer: &mut [u8]) -> Result<u64> {
+    let mut bytes = 0_u64;
+    let mut tail = Vec::with_capacity(2 * READY.len());
+    loop {
+        let read = stream.read(buffer)?;
+        let new = buffer.get(..read).unwrap_or_default();
+        bytes += read as u64;
+        tail.extend_from_slice(new.get(read.saturating_sub(READY.len())..).unwrap_or_default());
+        tail.drain(..tail.len().saturating_sub(READY.len()));
+        if tail == READY {
+            return Ok(bytes);
+        }
+        if read == 0 {
+            bail!("the connection was closed after {bytes} bytes");
+        }
+        // An error before the first row is all there is: say it rather than a figure for it.
+        if bytes == read as u64 && new.first() == Some(&b'E') {
+            let said = String::from_utf8_lossy(new).replace('\0', " ");
+            return Err(anyhow::anyhow!("{said}")).context("the server refused");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out its pieces one a call.
+    struct Pieces(std::vec::IntoIter<Vec<u8>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let piece = self.0.next().unwrap_or_default();
+            into[..piece.len()].copy_from_slice(&piece);
+            Ok(piece.len())
+        }
+    }
+
+    #[test]
+    fn the_end_is_found_however_it_is_split() -> Result<()> {
+        let answer = [b"D\0\0\0\x04".as_slice(), &READY].concat();
+        for size in 1..=answer.len() {
+            let pieces: Vec<Vec<u8>> = answer.chunks(size).map(<[u8]>::to_vec).collect();
+            assert_eq!(
+                drain(&mut Pieces(pieces.into_iter()), &mut [0; 64])?,
+                answer.len() as u64
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_cut_connection_is_an_error() {
+        let cut = Pieces(vec![b"D\0\0\0".to_vec()].into_iter());
+        assert!(drain(&mut { cut }, &mut [0; 64]).is_err());
+    }
+}

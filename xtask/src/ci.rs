@@ -1,0 +1,159 @@
+//! `ci`: what a change must pass.
+
+mod fuzz;
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::build::{self, Built, Profile};
+use crate::setup::tools;
+use crate::ui;
+use crate::ui::stages::{Outcome, Stages};
+use crate::workspace::Workspace;
+use crate::{demo, test};
+
+/// What can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    Format,
+    Clippy,
+    Deny,
+    Machete,
+    Test,
+    Fuzz,
+    Demo,
+}
+
+/// Each fuzz target's time: enough to notice a codec that panics at once, not a hunt.
+const SMOKE: Duration = Duration::from_secs(10);
+
+/// Whether nothing failed.
+pub(crate) fn run(workspace: &Workspace, without: &[Part]) -> Result<bool> {
+    let wanted = |part| !without.contains(&part);
+    let mut stages = Stages::default();
+    // Quick to fail first.
+    if wanted(Part::Format) {
+        stages.run("formatting", || format(workspace));
+    }
+    let mut built = None;
+    stages.run("set up and build", || {
+        built = Some(build::run(workspace, Profile::Release)?);
+        Ok(Outcome::Passed)
+    });
+    if let Some(built) = &built {
+        if wanted(Part::Clippy) {
+            stages.run("clippy", || clippy(workspace, built));
+        }
+        if wanted(Part::Deny) {
+            stages.run("licences, bans, sources", || deny(workspace));
+            stages.run("advisories", || advisories(workspace));
+        }
+        if wanted(Part::Machete) {
+            stages.run("unused dependencies", || machete(workspace));
+        }
+        if wanted(Part::Test) {
+            stages.run("cargo xtask test", || {
+                verdict(test::run(workspace, None)?, "see its own table above")
+            });
+        }
+        if wanted(Part::Fuzz) {
+            stages.run("fuzzing, a smoke run", || fuzz::smoke(workspace, SMOKE));
+        }
+        if wanted(Part::Demo) {
+            stages.run("cargo xtask demo", || {
+                verdict(demo::run(workspace, false)?, "the demo did not hold")
+            });
+        }
+    }
+    stages.print();
+    Ok(stages.passed())
+}
+
+fn verdict(passed: bool, otherwise: &str) -> Result<Outcome> {
+    Ok(if passed {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(otherwise.into())
+    })
+}
+
+fn format(workspace: &Workspace) -> Result<Outcome> {
+    component(workspace, "rustfmt")?;
+    ui::step(
+        "cargo fmt --check",
+        workspace.cargo().args(["fmt", "--all", "--check"]),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(workspace: &Workspace, built: &Built) -> Result<Outcome> {
+    component(workspace, "clippy")?;
+    let mut clippy = test::on_host(workspace, built, "clippy");
+    ui::step(
+        "cargo clippy",
+        clippy.args(["--all-targets", "--", "--deny", "warnings"]),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+fn deny(workspace: &Workspace) -> Result<Outcome> {
+    tools::ensure(workspace, "cargo-deny")?;
+    ui::step(
+        "cargo deny",
+        workspace
+            .cargo()
+            .args(["deny", "--offline", "check", "licenses", "bans", "sources"]),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+/// The database of advisories is a git repository that not every builder can reach.
+fn advisories(workspace: &Workspace) -> Result<Outcome> {
+    let database = "https://github.com/RustSec/advisory-db";
+    let mut probe = Command::new("timeout");
+    probe
+        .args([
+            "10",
+            "git",
+            "ls-remote",
+            "--quiet",
+            "--exit-code",
+            database,
+            "HEAD",
+        ])
+        .env("GIT_TERMINAL_PROMPT", "0");
+    if !ui::succeeds(&mut probe) {
+        return Ok(Outcome::Skipped(format!("{database} can't be reached from here")));
+    }
+    ui::step(
+        "cargo deny",
+        workspace.cargo().args(["deny", "check", "advisories"]),
+    )?;
+    Ok(Outcome::Passed)
+}
+
+fn machete(workspace: &Workspace) -> Result<Outcome> {
+    tools::ensure(workspace, "cargo-machete")?;
+    let mut machete = Command::new("cargo-machete");
+    // Folders by name: the target directory holds other people's manifests.
+    machete
+        .current_dir(&workspace.root)
+        .args(["ebpf", "userspace", "vm-tests", "xtask"]);
+    ui::step("cargo machete", &mut machete)?;
+    Ok(Outcome::Passed)
+}
+
+/// A part of the toolchain that minimal installations leave out.
+fn component(workspace: &Workspace, name: &str) -> Result<()> {
+    let subcommand = if name == "rustfmt" { "fmt" } else { name };
+    if ui::succeeds(workspace.cargo().args([subcommand, "--version"])) {
+        return Ok(());
+    }
+    ui::step(
+        &format!("rustup component {name}"),
+        Command::new("rustup").args(["component", "add", name]),
+    )
+}

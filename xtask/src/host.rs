@@ -1,0 +1,88 @@
+//! What this machine lets us do.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{cgroup, ui};
+
+/// Whether this process runs as root.
+pub(crate) fn is_root() -> bool {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| effective_uid(&status) == Some(0))
+}
+
+fn effective_uid(status: &str) -> Option<u32> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))?
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// A program on the path, or in the places for administrators that a user's path leaves out.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|candidate| candidate.is_file())
+}
+
+/// A command that runs as root: itself where we are root, else by a sudo that asks nothing. None if neither.
+pub(crate) fn as_root(program: &str) -> Option<Command> {
+    if is_root() {
+        return Some(Command::new(program));
+    }
+    if !ui::succeeds(Command::new("sudo").args(["-n", "true"])) {
+        return None;
+    }
+    let mut command = Command::new("sudo");
+    command.args(["-n", "--", program]);
+    Some(command)
+}
+
+/// Why the redirect in the kernel can't be used here; None if it can.
+pub(crate) fn kernel_refuses() -> Option<String> {
+    if !is_root() {
+        return Some("this is not root: programs can't be attached".into());
+    }
+    if let Err(error) = cgroup::root() {
+        return Some(format!("{error:#}"));
+    }
+    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        return Some("this kernel has no BTF (/sys/kernel/btf/vmlinux)".into());
+    }
+    // Listing asks for the same capability as loading and changes nothing; a container's seccomp filter refuses both.
+    let Some(bpftool) = program("bpftool") else {
+        return Some("bpftool is missing: whether bpf() is allowed can't be seen".into());
+    };
+    let listed = Command::new(bpftool).args(["prog", "list"]).output();
+    match listed {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(format!(
+            "bpf() is refused: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Err(error) => Some(format!("bpftool can't be run: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effective_uid_is_the_second_number() {
+        assert_eq!(effective_uid("Name:\tx\nUid:\t1000\t0\t0\t0\n"), Some(0));
+        assert_eq!(effective_uid("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path_only() {
+        assert!(program("sh").is_some());
+        assert!(program("interdict-no-such-program").is_none());
+    }
+}

@@ -1,0 +1,42 @@
+//! `setup`: finds what is missing, installs it where it can, and lists it where it can't.
+//!
+//! Everything is looked at first, so that with nothing missing this takes a moment and changes nothing.
+
+mod compiler;
+mod debian;
+mod needs;
+pub(crate) mod tools;
+
+use anyhow::{Result, bail};
+
+pub(crate) use self::compiler::{Compiler, TARGET};
+use crate::ui;
+use crate::workspace::Workspace;
+
+/// Leaves the machine able to build and test, and says how the eBPF object will be built.
+pub(crate) fn run(workspace: &Workspace) -> Result<Compiler> {
+    let nightly = Compiler::nightly_with_source(workspace);
+    let missing = needs::missing(nightly.is_none(), !tools::have(tools::BPF_LINKER))?;
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    let Some(compiler) = nightly.or_else(|| Compiler::distribution(workspace)) else {
+        bail!("no compiler for eBPF: {}", compiler::ADVICE);
+    };
+    if !tools::have(tools::BPF_LINKER) {
+        tools::install_bpf_linker(workspace, &compiler)?;
+    }
+    Ok(compiler)
+}
+
+fn install(missing: &[&needs::Need]) -> Result<()> {
+    if debian::is_here() {
+        let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+        return debian::install(&packages);
+    }
+    ui::error("this is neither Debian nor Ubuntu; please install:");
+    for need in missing {
+        ui::note(&format!("{}: {}", need.what, need.purpose));
+    }
+    bail!("{} things are missing", missing.len());
+}

@@ -1,0 +1,197 @@
+//! What building and testing need of the machine.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::debian;
+use crate::{host, postgres};
+
+/// One thing, how Debian calls it, and how to see whether it is there.
+pub(crate) struct Need {
+    pub(crate) package: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) purpose: &'static str,
+    when: When,
+    /// Asked where the package is not installed: the thing may have come another way.
+    present: fn() -> bool,
+}
+
+/// For whom it is needed.
+#[derive(PartialEq)]
+enum When {
+    Always,
+    /// Without a nightly toolchain that has rust-src.
+    DistributionCompiler,
+    /// To build a linker for eBPF that is not there yet.
+    LinkerFromSource,
+}
+
+const NEEDS: &[Need] = &[
+    need(
+        "gcc",
+        "a C compiler",
+        "links every Rust program",
+        When::Always,
+        || has("cc"),
+    ),
+    need(
+        "libc6-dev",
+        "the C library's headers",
+        "links every Rust program",
+        When::Always,
+        || exists("/usr/include/stdio.h"),
+    ),
+    need("make", "make", "libbpf", When::Always, || has("make")),
+    need("pkg-config", "pkg-config", "libbpf", When::Always, || {
+        has("pkg-config")
+    }),
+    need("libelf-dev", "libelf's headers", "libbpf", When::Always, || {
+        library("libelf")
+    }),
+    need("zlib1g-dev", "zlib's headers", "libbpf", When::Always, || {
+        library("zlib")
+    }),
+    need(
+        "libclang-22-dev",
+        "libclang (set LIBCLANG_PATH)",
+        "bindings of the Postgres parser",
+        When::Always,
+        || std::env::var_os("LIBCLANG_PATH").is_some_and(|named| Path::new(&named).is_dir()),
+    ),
+    need(
+        "bpftool",
+        "bpftool",
+        "looking at what the kernel has loaded",
+        When::Always,
+        || host::program("bpftool").is_some(),
+    ),
+    need(
+        "postgresql",
+        "PostgreSQL's server",
+        "demo, tests and bench",
+        When::Always,
+        || postgres::binaries().is_ok(),
+    ),
+    need(
+        "postgresql-client",
+        "psql",
+        "demo and tests",
+        When::Always,
+        || has("psql"),
+    ),
+    need(
+        "python3-venv",
+        "Python 3 with venv",
+        "tests with Python's drivers",
+        When::Always,
+        || crate::ui::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+    ),
+    need(
+        "rustc-web",
+        "a rustup nightly with rust-src",
+        "eBPF programs",
+        When::DistributionCompiler,
+        never,
+    ),
+    need(
+        "libstd-rust-web-dev-bpf",
+        "a rustup nightly with rust-src",
+        "eBPF programs",
+        When::DistributionCompiler,
+        never,
+    ),
+    need(
+        "llvm-22-dev",
+        "LLVM 22's headers",
+        "bpf-linker",
+        When::LinkerFromSource,
+        never,
+    ),
+    need(
+        "libpolly-22-dev",
+        "Polly 22",
+        "bpf-linker",
+        When::LinkerFromSource,
+        never,
+    ),
+    need(
+        "clang-22",
+        "clang 22",
+        "bpf-linker",
+        When::LinkerFromSource,
+        never,
+    ),
+    need(
+        "libzstd-dev",
+        "zstd's headers",
+        "bpf-linker",
+        When::LinkerFromSource,
+        || library("libzstd"),
+    ),
+];
+
+const fn need(
+    package: &'static str,
+    what: &'static str,
+    purpose: &'static str,
+    when: When,
+    present: fn() -> bool,
+) -> Need {
+    Need {
+        package,
+        what,
+        purpose,
+        when,
+        present,
+    }
+}
+
+/// What is not there. `distribution_compiler`: eBPF can only be built with the distribution's rustc;
+/// `linker`: bpf-linker has to be built.
+pub(crate) fn missing(distribution_compiler: bool, linker: bool) -> Result<Vec<&'static Need>> {
+    let asked: Vec<&Need> = NEEDS
+        .iter()
+        .filter(|need| match need.when {
+            When::Always => true,
+            When::DistributionCompiler => distribution_compiler,
+            // With a nightly, its own bpf-linker brings LLVM along.
+            When::LinkerFromSource => linker && distribution_compiler,
+        })
+        .collect();
+    let installed = debian::installed(asked.iter().map(|need| need.package))?;
+    Ok(asked
+        .into_iter()
+        .filter(|need| !installed.contains(need.package) && !(need.present)())
+        .collect())
+}
+
+fn has(program: &str) -> bool {
+    host::program(program).is_some()
+}
+
+fn exists(path: &str) -> bool {
+    Path::new(path).exists()
+}
+
+fn library(name: &str) -> bool {
+    crate::ui::succeeds(Command::new("pkg-config").args(["--exists", name]))
+}
+
+const fn never() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_package_is_named_twice() {
+        let names: BTreeSet<_> = NEEDS.iter().map(|need| need.package).collect();
+        assert_eq!(names.len(), NEEDS.len());
+    }
+}
