@@ -14,7 +14,7 @@ mod test;
 mod ui;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -95,15 +95,15 @@ fn run(task: Task) -> anyhow::Result<bool> {
             Ok(true)
         }
         Task::Demo { keep } => demo::run(&workspace, keep),
-        Task::Test { filter } => test::run(&workspace, filter.as_deref()),
+        Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref())),
         Task::Bench(options) => bench::run(&workspace, &options),
-        Task::Ci { without } => ci::run(&workspace, &without),
+        Task::Ci { without } => Ok(ci::run(&workspace, &without)),
         Task::CopyProxy(options) => bench::copy_proxy::run(&options).map(|()| true),
     }
 }
 
 /// A path as one reads it from the workspace's root.
-fn shown(path: &PathBuf, workspace: &Workspace) -> String {
+fn shown(path: &Path, workspace: &Workspace) -> String {
     path.strip_prefix(&workspace.root)
         .unwrap_or(path)
         .display()

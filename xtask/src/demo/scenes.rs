@@ -82,7 +82,7 @@ impl<'a> Show<'a> {
     fn directly(&mut self) -> Result<()> {
         heading("1. What the database holds: psql, outside the agents' cgroup");
         let port = self.stage.server.port;
-        let answer = self.ask(self.stage.psql_directly(), port, QUESTION)?;
+        let answer = Self::ask(self.stage.psql_directly(), port, QUESTION)?;
         self.claim(
             "asked directly, the database answers in clear",
             answer.succeeded && answer.reveals(),
@@ -95,7 +95,7 @@ impl<'a> Show<'a> {
             Way::Kernel(_) => "2. The same command, same address, inside the agents' cgroup",
             Way::Listener(_) => "2. The same command, on interdict's own port",
         });
-        let answer = self.ask(self.stage.psql_as_agent(), self.stage.agent_port(), QUESTION)?;
+        let answer = Self::ask(self.stage.psql_as_agent(), self.stage.agent_port(), QUESTION)?;
         let complete = answer.text.contains("Ida Lindqvist") && answer.text.contains("(4 rows)");
         self.claim(
             "the agent gets its rows, and none of the protected values",
@@ -106,7 +106,7 @@ impl<'a> Show<'a> {
 
     fn refused(&mut self) -> Result<()> {
         heading("3. A destructive statement, from the agent that owns the table");
-        let answer = self.ask(self.stage.psql_as_agent(), self.stage.agent_port(), DESTRUCTION)?;
+        let answer = Self::ask(self.stage.psql_as_agent(), self.stage.agent_port(), DESTRUCTION)?;
         let taught = answer.text.contains("ERROR:") && answer.text.contains("HINT:");
         let there = self
             .stage
@@ -146,7 +146,7 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    fn ask(&self, mut psql: Command, port: u16, statement: &str) -> Result<Answer> {
+    fn ask(mut psql: Command, port: u16, statement: &str) -> Result<Answer> {
         command_line(&format!(
             "psql -h 127.0.0.1 -p {port} -U {AGENT} {DATABASE} -c '{statement}'"
         ));
