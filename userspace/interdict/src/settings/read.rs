@@ -1,0 +1,192 @@
+//! From the tree to the settings.
+
+mod service;
+mod workload;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use interdict_policy::{Diagnostic, PolicySet};
+
+use super::node::{Node, Position, Value};
+use super::problems::Problems;
+use super::values::{Listen, Span};
+use super::{Admin, Audit, Durability, KernelMode, Settings, later};
+
+/// A settings file larger than this is none.
+const LARGEST: u64 = 4 << 20;
+
+const KEYS: [&str; 6] = ["services", "workloads", "policies", "audit", "kernel", "admin"];
+
+pub(super) fn load(path: &Path) -> Result<(Settings, PolicySet), Vec<Diagnostic>> {
+    let mut problems = Problems::new(path);
+    let loaded = text_of(path)
+        .map_err(|error| problems.add(Position::START, format!("cannot read the settings: {error}")))
+        .ok()
+        .and_then(|text| {
+            let parsed = Node::parse(&text).map_err(|(at, message)| problems.add(at, message));
+            read(&parsed.ok()?, &mut problems)
+        });
+    let list = problems.into_list();
+    match loaded {
+        Some(loaded) if list.is_empty() => Ok(loaded),
+        _ => Err(list),
+    }
+}
+
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a file"));
+    }
+    let mut text = String::new();
+    file.take(LARGEST.saturating_add(1)).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(std::io::Error::other("larger than 4 MiB"));
+    }
+    Ok(text)
+}
+
+/// `None` only with a problem noted. What is missing because of one is left out and not reported again.
+fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
+    let fields = problems.fields(root, "the settings", &KEYS)?;
+    later::refuse(root, problems);
+    let kernel = fields.get("kernel").map_or(Some(KernelMode::Enforce), |node| kernel(node, problems));
+    let services = fields.require("services", "the protected services", problems);
+    let services = services.map(|node| service::all(node, kernel, problems)).unwrap_or_default();
+    let workloads = fields.get("workloads").map(|node| workload::all(node, problems)).unwrap_or_default();
+    if kernel == Some(KernelMode::Enforce)
+        && workloads.is_empty()
+        && services.iter().any(|service| !service.destinations.is_empty())
+        && fields.get("workloads").is_none_or(|node| matches!(&node.value, Value::List(list) if list.is_empty()))
+    {
+        let at = fields.key("workloads").unwrap_or(root.at);
+        problems.add(at, "expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled");
+    }
+    let what = "a list of policy files (`policies: []` to record without rules)";
+    let (policies, set) =
+        fields.require("policies", what, problems).map(|node| policies(node, what, problems)).unwrap_or_default();
+    let audit = fields.get("audit").map(|node| audit(node, problems)).unwrap_or_default();
+    let admin = fields.get("admin").map(|node| admin(node, problems)).unwrap_or_default();
+    let settings = Settings { services, workloads, policies, audit, kernel: kernel?, admin };
+    Some((settings, set?))
+}
+
+fn kernel(node: &Node, problems: &mut Problems) -> Option<KernelMode> {
+    let fields = problems.fields(node, "`kernel`", &["mode"])?;
+    let mode = fields.require("mode", "`enforce`, `observe` or `off`", problems)?;
+    let modes = [("enforce", KernelMode::Enforce), ("observe", KernelMode::Observe), ("off", KernelMode::Off)];
+    one_word(mode, &modes, problems)
+}
+
+/// A word out of a few.
+fn one_word<T: Copy>(node: &Node, words: &[(&str, T)], problems: &mut Problems) -> Option<T> {
+    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let expected = super::problems::one_of(&names);
+    let text = problems.text(node, &expected)?;
+    let found = words.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    if found.is_none() {
+        problems.add(node.at, format!("expected {expected}, found `{}`", text.escape_debug()));
+    }
+    found
+}
+
+fn policies(node: &Node, what: &str, problems: &mut Problems) -> (Vec<PathBuf>, Option<PolicySet>) {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    let mut whole = matches!(node.value, Value::List(_));
+    for entry in problems.list(node, what) {
+        match readable(entry, "the path of a policy file", problems) {
+            Some(path) if paths.contains(&path) => {
+                problems.add(entry.at, format!("{} is already listed", path.display()));
+                whole = false;
+            }
+            Some(path) => paths.push(path),
+            None => whole = false,
+        }
+    }
+    let set = match PolicySet::load(&paths) {
+        Ok(set) => Some(set).filter(|_| whole),
+        Err(list) => {
+            problems.extend(list);
+            None
+        }
+    };
+    (paths, set)
+}
+
+/// A path to a file that can be read now.
+fn readable(node: &Node, what: &str, problems: &mut Problems) -> Option<PathBuf> {
+    let text = problems.text(node, what)?;
+    let path = problems.resolve(text);
+    let opened = File::open(&path).and_then(|file| file.metadata());
+    match opened {
+        Ok(meta) if meta.is_dir() => problems.add(node.at, format!("expected {what}: {} is a directory", path.display())),
+        Ok(_) => return Some(path),
+        Err(error) => problems.add(node.at, format!("expected {what}: {}: {error}", path.display())),
+    }
+    None
+}
+
+fn audit(node: &Node, problems: &mut Problems) -> Audit {
+    let mut audit = Audit::default();
+    let Some(fields) = problems.fields(node, "`audit`", &["directory", "durability", "segment", "retention"]) else {
+        return audit;
+    };
+    if let Some(node) = fields.get("directory")
+        && let Some(path) = problems.text(node, "a directory")
+    {
+        audit.directory = problems.resolve(path);
+        if std::fs::metadata(&audit.directory).is_ok_and(|meta| !meta.is_dir()) {
+            problems.add(node.at, format!("expected a directory: {} is a file", audit.directory.display()));
+        }
+    }
+    if let Some(node) = fields.get("durability") {
+        audit.durability = durability(node, problems).unwrap_or(audit.durability);
+    }
+    if let Some(fields) = fields.get("segment").and_then(|node| problems.fields(node, "`segment`", &["rows", "age"])) {
+        if let Some(rows) = fields.get("rows").and_then(|node| problems.count(node, "a number of rows from 1")) {
+            audit.segment_rows = rows;
+        }
+        if let Some(Span(age)) = fields.get("age").and_then(|node| problems.parse(node, "a duration such as 5m")) {
+            audit.segment_age = age;
+        }
+    }
+    if let Some(node) = fields.get("retention")
+        && let Some(Span(retention)) = problems.parse(node, "a duration such as 2190d")
+    {
+        audit.retention = Some(retention);
+        if retention < audit.segment_age {
+            problems.add(node.at, "expected a retention longer than `segment.age`: a segment would be removed before it is written");
+        }
+    }
+    audit
+}
+
+fn durability(node: &Node, problems: &mut Problems) -> Option<Durability> {
+    if let Value::Text(_) = &node.value {
+        return match problems.text(node, "`strict` or `{ batch: DURATION }`")? {
+            "strict" => Some(Durability::Strict),
+            other => {
+                let other = other.escape_debug();
+                problems.add(node.at, format!("expected `strict` or `{{ batch: DURATION }}`, found `{other}`"));
+                None
+            }
+        };
+    }
+    let (_, window) = problems.choice(node, "`durability` (or `strict`)", &["batch"])?;
+    let Span(window) = problems.parse(window, "a duration such as 50ms")?;
+    Some(Durability::Batch(window))
+}
+
+fn admin(node: &Node, problems: &mut Problems) -> Admin {
+    let mut admin = Admin::default();
+    let Some(fields) = problems.fields(node, "`admin`", &["socket", "console", "metrics"]) else { return admin };
+    if let Some(path) = fields.get("socket").and_then(|node| problems.text(node, "the path of a socket")) {
+        admin.socket = problems.resolve(path);
+    }
+    let mut listen = |name| fields.get(name).and_then(|node| problems.parse(node, "ADDRESS:PORT")).map(|Listen(at)| at);
+    admin.console = listen("console");
+    admin.metrics = listen("metrics");
+    admin
+}

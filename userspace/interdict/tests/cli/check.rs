@@ -1,0 +1,331 @@
+//! `interdict check` over good and bad settings: what it says, where, and how it exits.
+
+use crate::support::{Directory, run};
+
+/// What every case may refer to.
+fn directory() -> Directory {
+    Directory::new(&[
+        ("policy.yaml", "name: empty\ndefault: allow\n"),
+        ("cert.pem", ""),
+        ("key.pem", ""),
+        ("secret", "s\n"),
+    ])
+}
+
+/// Settings that are right but for what a case puts in place of `SERVICE`, `WORKLOADS` or `REST`.
+const SERVICE: &str = r#"services:
+  - name: clinic
+    protocol: postgres
+    destinations: ["10.0.3.7:5432"]
+"#;
+const WORKLOADS: &str = r#"workloads:
+  - name: agents
+    match: { cgroup: "/agents/**" }
+"#;
+const POLICIES: &str = "policies: [policy.yaml]\n";
+
+/// The lines that `check` must print, each without the file's name.
+fn assert_messages(settings: &str, expected: &[&str]) {
+    let directory = directory();
+    let file = directory.write("interdict.yaml", settings);
+    let result = run(&["check", "--config", &file]);
+    let shown: Vec<&str> = result
+        .stderr
+        .lines()
+        .map(|line| line.strip_prefix(&format!("{file}:")).unwrap_or(line))
+        .collect();
+    assert_eq!(shown, expected, "for\n{settings}");
+    assert_eq!((result.code, result.stdout.as_str()), (2, ""), "for\n{settings}");
+}
+
+#[test]
+fn good_settings_are_silent() {
+    let directory = directory();
+    for settings in [
+        &format!("{SERVICE}{WORKLOADS}{POLICIES}"),
+        // the file is YAML 1.2 with names that older YAML takes for booleans
+        &format!("services:\n  - {{ name: no, protocol: postgres, destinations: [\"db:5432\"] }}\n{WORKLOADS}policies: []\n"),
+        "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, catalogue: { user: u, password: { file: secret } }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: 2190d }\n",
+        "services:\n  - { name: a, protocol: postgres, destinations: [\"10.0.0.0/8:5432\"] }\nworkloads: []\npolicies: []\nkernel: { mode: observe }\n",
+    ] {
+        let file = directory.write("interdict.yaml", settings);
+        let result = run(&["check", "--config", &file]);
+        assert_eq!((result.code, result.stdout.as_str(), result.stderr.as_str()), (0, "", ""), "for\n{settings}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_services_is_located() {
+    for (service, expected) in [
+        (
+            "services:\n  - name: clinic\n    protocol: postgres\n    destinatons: [\"10.0.3.7:5432\"]\n",
+            &[
+                "2:5: expected `destinations`, `listen` or both: nothing would reach this service",
+                "4:5: unknown key `destinatons` in a service: expected `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue` or `limits`",
+            ][..],
+        ),
+        ("services:\n", &["1:9: expected a list of services, found nothing"]),
+        ("services: []\n", &["1:11: expected at least one service"]),
+        ("services: clinic\n", &["1:11: expected a list of services, found text"]),
+        (
+            "services:\n  - clinic\n",
+            &["2:5: expected a service with `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue` or `limits`, found text"],
+        ),
+        (
+            "services:\n  - protocol: postgres\n    destinations: [\"10.0.3.7:5432\"]\n",
+            &["2:5: expected `name`: what policies and the audit call the service"],
+        ),
+        (
+            "services:\n  - name: 5\n    protocol: postgres\n    destinations: [\"10.0.3.7:5432\"]\n",
+            &["2:11: expected the service's name, found a number (quote it to make it text)"],
+        ),
+        (
+            "services:\n  - name: the clinic\n    protocol: postgres\n    destinations: [\"10.0.3.7:5432\"]\n",
+            &["2:11: expected a name of at most 64 letters, digits, `-`, `_` and `.`"],
+        ),
+        (
+            "services:\n  - name: clinic\n    protocol: postgresql\n    destinations: [\"10.0.3.7:5432\"]\n",
+            &["3:15: expected `postgres`, `mysql`, `http` or `opaque`, found `postgresql`"],
+        ),
+        (
+            "services:\n  - name: clinic\n    protocol: postgres\n    destinations: \"10.0.3.7:5432\"\n",
+            &["4:19: expected a list of destinations such as [\"10.0.3.7:5432\"], found text"],
+        ),
+        (
+            "services:\n  - name: clinic\n    protocol: postgres\n    destinations:\n      - \"10.0.3.7\"\n      - \"fd00::1:5432\"\n      - \"10.0.3.7/8:5432\"\n      - \"db:0\"\n      - 5432\n",
+            &[
+                "5:9: expected ADDRESS:PORT, [IPv6]:PORT or NAME:PORT, found `10.0.3.7`",
+                "6:9: expected brackets around an IPv6 address: [fd00::1]:5432",
+                "7:9: 10.0.3.7 has bits beyond the prefix: expected 10.0.0.0/8:5432",
+                "8:9: expected a port from 1 to 65535 after the last `:`, found `0`",
+                "9:9: expected ADDRESS:PORT, NETWORK/PREFIX:PORT, NAME:PORT or unix:PATH, found a number (quote it to make it text)",
+            ],
+        ),
+        (
+            "services:\n  - { name: a, protocol: postgres, destinations: [\"10.0.3.7:5432\"] }\n  - { name: a, protocol: postgres, destinations: [\"10.0.3.7:5432\"] }\n",
+            &[
+                "3:13: the service name `a` is already used at line 2",
+                "3:51: the destination 10.0.3.7:5432 is already protected at line 2",
+            ],
+        ),
+        (
+            "services:\n  - { name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:1\" } }\n  - { name: b, protocol: postgres, listen: \"0.0.0.0:6432\", upstream: { address: \"db:2\" } }\n",
+            &["3:44: 0.0.0.0:6432 is already listened on at line 2"],
+        ),
+        (
+            "services:\n  - name: a\n    protocol: postgres\n    listen: \"127.0.0.1:6432\"\n",
+            &["4:5: `listen` needs `upstream: { address: … }`: there is no destination to go by"],
+        ),
+        (
+            "services:\n  - name: a\n    protocol: postgres\n    listen: \"127.0.0.1:6432\"\n    upstream: { tls: disable }\n",
+            &["5:15: expected `address` in `upstream`: `listen` has no destination to go by"],
+        ),
+        (
+            "services:\n  - name: a\n    protocol: postgres\n    listen: \"127.0.0.1:6432\"\n    upstream: { address: \"127.0.0.1:6432\", tls: verify }\n",
+            &[
+                "5:26: expected another address than `listen`: the proxy would connect to itself",
+                "5:49: expected `disable`, `prefer`, `require` or `verify-full`, found `verify`",
+            ],
+        ),
+        (
+            "services:\n  - name: a\n    protocol: postgres\n    listen: localhost:6432\n    upstream: { address: \"db:5432\" }\n",
+            &["4:13: expected ADDRESS:PORT or [IPv6]:PORT, found the name `localhost:6432`"],
+        ),
+        (
+            &format!("{SERVICE}    upstream: {{ cert: cert.pem }}\n"),
+            &["5:17: `cert` needs `key`"],
+        ),
+        (
+            &format!("{SERVICE}    upstream: {{ tls: disable, ca: cert.pem }}\n"),
+            &["5:31: `ca` has no use with `tls: disable`"],
+        ),
+        (
+            &format!("{SERVICE}    upstream: {{ tls: require, ca: cert.pem }}\n"),
+            &["5:31: `ca` has no use with `tls: require`, which verifies nothing: expected `tls: verify-full`"],
+        ),
+        (
+            &format!("{SERVICE}    tls: {{ certificate: cert.pem }}\n"),
+            &["5:10: expected `key`: the certificate's key file; `tls` needs both"],
+        ),
+        (
+            &format!("{SERVICE}    credentials: own\n"),
+            &["5:18: expected `pass` or `{ inject: { user: …, password: … } }`, found `own`"],
+        ),
+        (
+            &format!("{SERVICE}    catalogue: {{ user: u, password: s3cret }}\n"),
+            &["5:37: expected where the password comes from, not the password: `{ file: … }`, `{ env: … }`, `{ command: […] }` or `{ credential: … }`"],
+        ),
+        (
+            &format!("{SERVICE}    catalogue: {{ user: u, password: {{ env: A, file: secret }} }}\n"),
+            &["5:47: expected one key only in a secret's source: one of `file`, `env`, `command` or `credential`"],
+        ),
+        (
+            &format!("{SERVICE}    limits: {{ message: 64MB, pipeline: 0, rows: 5 }}\n"),
+            &[
+                "5:24: expected a size above zero such as 512KiB, 64MiB or 1GiB, found `64MB`",
+                "5:40: expected a number of requests from 1, found 0",
+                "5:43: unknown key `rows` in `limits`: expected `message` or `pipeline`",
+            ],
+        ),
+    ] {
+        assert_messages(&format!("{service}{WORKLOADS}{POLICIES}"), expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_elsewhere_is_located() {
+    for (rest, expected) in [
+        (
+            "workloads:\n  - name: agents\n    match: { cgroup: \"/a/**\", unit: \"a.service\" }\npolicies: []\n",
+            &["7:31: expected one key only in `match`: one of `cgroup`, `unit`, `user`, `executable` or `pod`"][..],
+        ),
+        (
+            "workloads:\n  - name: agents\n    match: {}\npolicies: []\n",
+            &["7:12: expected `match` with one of `cgroup`, `unit`, `user`, `executable` or `pod`"],
+        ),
+        (
+            "workloads:\n  - { name: a, match: { cgroup: agents } }\n  - { name: a, match: { cgroup: \"/**\" } }\n  - { name: b, match: { unit: \"agent-*\" } }\n  - { name: c, match: { cgroup: \"/a[\" } }\npolicies: []\n",
+            &[
+                "6:33: expected a path from the root of the cgroup hierarchy, such as \"/agents/**\"",
+                "7:13: the workload name `a` is already used at line 6",
+                "7:33: expected a part of the cgroup hierarchy: this would enrol the daemon itself",
+                "8:31: expected a unit with its kind: `.service`, `.slice` or `.scope` at the end",
+                "9:33: expected a pattern of cgroup paths such as \"/agents/**\": unclosed character class; missing ']'",
+            ],
+        ),
+        (
+            "policies: []\n",
+            &["1:1: expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled"],
+        ),
+        (
+            "workloads: []\npolicies: []\n",
+            &["5:1: expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled"],
+        ),
+        (
+            &format!("{WORKLOADS}policies: [absent.yaml]\n"),
+            &["8:12: expected the path of a policy file: DIR/absent.yaml: No such file or directory (os error 2)"],
+        ),
+        (
+            &format!("{WORKLOADS}policies:\n  - policy.yaml\n  - ./policy.yaml\n  - policy.yaml\n"),
+            &["10:5: DIR/./policy.yaml is already listed", "11:5: DIR/policy.yaml is already listed"],
+        ),
+        (WORKLOADS, &["1:1: expected `policies`: a list of policy files (`policies: []` to record without rules)"]),
+        (
+            &format!("{WORKLOADS}{POLICIES}audit:\n  directory: policy.yaml\n  durability: fast\n  segment: {{ rows: -1, age: 5 }}\n  retention: forever\n"),
+            &[
+                "10:14: expected a directory: DIR/policy.yaml is a file",
+                "11:15: expected `strict` or `{ batch: DURATION }`, found `fast`",
+                "12:20: expected a number of rows from 1, found -1",
+                "12:29: expected a duration such as 5m, found a number (quote it to make it text)",
+                "13:14: expected a duration above zero such as 50ms, 30s, 5m, 12h or 2190d, found `forever`",
+            ],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}audit: {{ durability: {{ batch: 0ms }}, retention: 1s }}\n"),
+            &[
+                "9:31: expected a duration above zero such as 50ms, 30s, 5m, 12h or 2190d, found `0ms`",
+                "9:49: expected a retention longer than `segment.age`: a segment would be removed before it is written",
+            ],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}kernel: {{ mode: on }}\n"),
+            &["9:17: expected `enforce`, `observe` or `off`, found `on`"],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}kernel: enforce\n"),
+            &["9:9: expected `kernel` with `mode`, found text"],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}kernel: {{ mode: off }}\n"),
+            &["2:5: expected `listen`: with `kernel.mode: off` nothing is redirected to this service"],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}polices: []\n"),
+            &["9:1: unknown key `polices` in the settings: expected `services`, `workloads`, `policies`, `audit`, `kernel` or `admin`"],
+        ),
+    ] {
+        let directory = directory();
+        let file = directory.write("interdict.yaml", &format!("{SERVICE}{rest}"));
+        let expected: Vec<String> = expected.iter().map(|line| line.replace("DIR", &directory.path())).collect();
+        let result = run(&["check", "--config", &file]);
+        let shown: Vec<&str> =
+            result.stderr.lines().map(|line| line.strip_prefix(&format!("{file}:")).unwrap_or(line)).collect();
+        assert_eq!(shown, expected, "for\n{rest}");
+        assert_eq!(result.code, 2);
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_by_name() {
+    let settings = "services:
+  - name: a
+    protocol: mysql
+    destinations: [\"unix:/run/a\"]
+    credentials: { inject: { user: u, password: { file: secret } } }
+  - { name: b, protocol: http, destinations: [\"10.0.0.1:80\"] }
+  - { name: c, protocol: opaque, destinations: [\"10.0.0.1:81\"] }
+workloads:
+  - { name: u, match: { user: agent } }
+  - { name: e, match: { executable: /opt/agent/* } }
+  - { name: p, match: { pod: { namespace: n, labels: { app: agent } } } }
+policies: []
+admin: { socket: a.sock, console: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9187\" }
+";
+    assert_messages(
+        settings,
+        &[
+            "3:15: `protocol: mysql` is not supported in this version yet",
+            "4:20: `destinations: unix:*` is not supported in this version yet",
+            "5:20: `inject` is not supported in this version yet",
+            "6:26: `protocol: http` is not supported in this version yet",
+            "7:26: `protocol: opaque` is not supported in this version yet",
+            "9:25: `user` is not supported in this version yet",
+            "10:25: `executable` is not supported in this version yet",
+            "11:25: `pod` is not supported in this version yet",
+            "13:10: `socket` is not supported in this version yet",
+            "13:26: `console` is not supported in this version yet",
+            "13:53: `metrics` is not supported in this version yet",
+        ],
+    );
+}
+
+#[test]
+fn yaml_itself_is_located() {
+    for (settings, position) in [
+        ("services: [\n", ""),
+        ("services: []\nservices: []\n", "2:1: "),
+        ("services:\n\t- a\n", "2:"),
+        ("- a\n", "1:1: expected the settings with `services`"),
+        ("", "1:1: "),
+        ("a: &a [*a]\n", "1:"),
+    ] {
+        let directory = directory();
+        let file = directory.write("interdict.yaml", settings);
+        let result = run(&["check", "--config", &file]);
+        assert_eq!(result.code, 2, "{settings}");
+        let start = format!("{file}:{position}");
+        assert!(result.stderr.starts_with(&start) && result.stderr.lines().count() == 1, "{settings}: {}", result.stderr);
+    }
+}
+
+#[test]
+fn a_policys_mistakes_are_reported_with_the_settings_own() {
+    let directory = directory();
+    directory.write("policy.yaml", "name: p\nmusk: []\n");
+    let file = directory.write("interdict.yaml", &format!("{SERVICE}{WORKLOADS}{POLICIES}kernel: {{ mode: on }}\n"));
+    let result = run(&["check", "--config", &file]);
+    let lines: Vec<&str> = result.stderr.lines().collect();
+    assert_eq!(result.code, 2);
+    assert!(lines[0].starts_with(&format!("{file}:9:17: ")), "{}", result.stderr);
+    assert!(lines[1].starts_with(&format!("{}/policy.yaml:2:1: ", directory.path())), "{}", result.stderr);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let directory = directory();
+    for path in [format!("{}/absent.yaml", directory.path()), directory.path()] {
+        let result = run(&["check", "--config", &path]);
+        assert_eq!(result.code, 2);
+        assert!(result.stderr.starts_with(&format!("{path}:1:1: cannot read the settings: ")), "{}", result.stderr);
+    }
+}

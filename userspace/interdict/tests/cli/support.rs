@@ -1,0 +1,49 @@
+//! Running the binary, and files for it.
+
+use std::process::{Command, Stdio};
+
+/// What a run gave.
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs `interdict` with arguments.
+pub fn run(arguments: &[&str]) -> Outcome {
+    let output = Command::new(env!("CARGO_BIN_EXE_interdict"))
+        .args(arguments)
+        .env_remove("INTERDICT_LOG")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Outcome {
+        code: output.status.code().unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A directory with files, removed at the end.
+pub struct Directory(tempfile::TempDir);
+
+impl Directory {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let directory = Self(tempfile::tempdir().unwrap());
+        for (name, content) in files {
+            directory.write(name, content);
+        }
+        directory
+    }
+
+    pub fn path(&self) -> String {
+        self.0.path().to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file and gives its path.
+    pub fn write(&self, name: &str, content: &str) -> String {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
