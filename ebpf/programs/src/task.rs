@@ -1,0 +1,53 @@
+//! Who is calling.
+
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::{
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
+    bpf_get_current_uid_gid, bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns,
+    bpf_probe_read_kernel,
+};
+use interdict_abi::{AF_INET, AF_INET6, Address, Config, Flow};
+
+/// A flow with everything known about the calling task and its socket. Only for `sock_addr` contexts.
+#[inline(always)]
+pub(crate) fn flow(ctx: *mut c_void, config: &Config, address: Address, port: u16) -> Flow {
+    let pid_tgid = bpf_get_current_pid_tgid();
+    let uid_gid = bpf_get_current_uid_gid();
+    Flow {
+        // SAFETY: these helpers take the context or nothing.
+        netns_cookie: unsafe { bpf_get_netns_cookie(ctx) },
+        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
+        socket_cookie: unsafe { bpf_get_socket_cookie(ctx) },
+        boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+        process_start_ns: process_start(config),
+        tgid: (pid_tgid >> 32) as u32,
+        tid: pid_tgid as u32,
+        uid: uid_gid as u32,
+        gid: (uid_gid >> 32) as u32,
+        address,
+        port,
+        proxy_port: 0,
+        family: if address.is_mapped() { AF_INET } else { AF_INET6 },
+        reserved: 0,
+        service: 0,
+        workload: 0,
+        comm: bpf_get_current_comm().unwrap_or_default(),
+    }
+}
+
+/// `current->group_leader->start_boottime`, 0 when the offsets are unknown or can't be read.
+#[inline(always)]
+fn process_start(config: &Config) -> u64 {
+    if config.group_leader == 0 || config.start_boottime == 0 {
+        return 0;
+    }
+    // SAFETY: the helper checks the address; a wrong one is an error, not a fault.
+    unsafe {
+        let task = bpf_get_current_task() as *const u8;
+        let leader = task.wrapping_add(config.group_leader as usize).cast::<*const u8>();
+        bpf_probe_read_kernel(leader)
+            .and_then(|leader| bpf_probe_read_kernel(leader.wrapping_add(config.start_boottime as usize).cast()))
+            .unwrap_or(0)
+    }
+}
