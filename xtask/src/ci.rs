@@ -105,7 +105,7 @@ fn deny(workspace: &Workspace) -> Result<Outcome> {
         "cargo deny",
         workspace
             .cargo()
-            .args(["deny", "--offline", "check", "licenses", "bans", "sources"]),
+            .args(["deny", "check", "licenses", "bans", "sources"]),
     )?;
     Ok(Outcome::Passed)
 }
