@@ -1,1 +1,36 @@
-//! 
+//! The policy language: reading it, checking it, and deciding by it.
+//!
+//! A [`PolicySet`] is an immutable snapshot of all policy files. [`PolicySet::effective`] says which of them apply to a
+//! session, and [`Effective`] answers every question that an engine has: what to do with a statement
+//! ([`Effective::decide`]), which columns to mask, what to look for in texts, what to ask while a result streams
+//! ([`ResultWatch`]). What cannot be answered is refused.
+//!
+//! The crate knows what statements do and how values are masked, and nothing of protocols, sockets or clocks.
+
+mod applies;
+mod compile;
+mod condition;
+mod diagnostic;
+mod digest;
+mod document;
+mod effective;
+mod explain;
+mod pattern;
+mod place;
+mod policy;
+mod request;
+mod schema;
+mod set;
+mod testing;
+mod watch;
+mod words;
+
+pub use diagnostic::Diagnostic;
+pub use document::{Literals, Predicates};
+pub use effective::{ColumnMask, Effective};
+pub use explain::{ExplainedMask, ExplainedPolicy, ExplainedRule, Explanation, Outcome, explain};
+pub use request::{Decision, HoldMode, HoldSpec, Identity, Request, Verdict};
+pub use schema::schema;
+pub use set::{PolicySet, PolicySource};
+pub use testing::{TestResult, run_tests};
+pub use watch::ResultWatch;

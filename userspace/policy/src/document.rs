@@ -1,0 +1,274 @@
+//! The policy language as it is written. The documentation of these types is the JSON Schema's.
+
+use std::collections::BTreeMap;
+
+use interdict_masking::{DetectorSpec, Mask};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::place::At;
+use crate::request::HoldMode;
+
+/// What a workload may do with a service, and what it may see of its data.
+///
+/// Several policies can apply to one session. Their rules are then tried together, first those at the first position of
+/// each policy, then those at the second, and so on; at one position a `deny` is tried before a `hold` and a `hold` before
+/// an `allow`. Where no policy applies, everything is allowed and nothing is masked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "interdict policy")]
+pub(crate) struct Document {
+    /// The policy's name, as messages and the audit show it: letters, digits, `-`, `_` and `.`.
+    #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
+    pub(crate) name: At<String>,
+    /// What the policy is about; without it, everything.
+    #[serde(default)]
+    pub(crate) applies: AppliesDocument,
+    /// What happens to a statement that no rule matches.
+    #[serde(default)]
+    pub(crate) default: Default_,
+    /// What happens to a statement that cannot be analysed completely, such as one that runs SQL given as text.
+    ///
+    /// A `deny` or `hold` of a rule counts too, whichever is stricter. Only a rule with `then: allow` whose condition
+    /// mentions `complete` lets such a statement pass.
+    #[serde(default)]
+    pub(crate) uncertain: Uncertain,
+    /// What is shown masked. The first entry that names a column decides.
+    #[serde(default)]
+    pub(crate) mask: Vec<At<MaskDocument>>,
+    /// What conditions on masked columns (`WHERE ssn = …`) may say, as they let a client learn values without seeing them.
+    ///
+    /// This is checked and kept, but not yet enforced: today a condition on a masked column passes whatever it says.
+    #[serde(default)]
+    pub(crate) predicates: Predicates,
+    /// Tried in order; the first whose condition is true decides.
+    #[serde(default)]
+    pub(crate) rules: Vec<RuleDocument>,
+    /// What the audit keeps.
+    #[serde(default)]
+    pub(crate) record: RecordDocument,
+    /// Checked by `interdict policy test`, without a database.
+    #[serde(default)]
+    pub(crate) tests: Vec<At<TestDocument>>,
+}
+
+/// Which sessions a policy is about.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AppliesDocument {
+    /// Globs over the names of services, in their own case; one must match. Without it, any service.
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(crate) services: Option<At<Vec<At<String>>>>,
+    /// Globs over the caller's name (`agents/*`) or, as `key=glob`, over a fact about the caller (`workload=agents`,
+    /// `executable=/opt/agent/*`); one must match. `*` also matches `/`. Without it, anyone.
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(crate) identities: Option<At<Vec<At<String>>>>,
+}
+
+/// What happens to a statement that no rule matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Default")]
+pub(crate) enum Default_ {
+    /// It passes.
+    #[default]
+    Allow,
+    /// It is refused.
+    Deny,
+}
+
+/// What happens to a statement that cannot be analysed completely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Uncertain {
+    /// It passes, and every column of its result is masked.
+    MaskAll,
+    /// It waits for a person: whoever may approve anything.
+    Hold,
+    /// It is refused.
+    #[default]
+    Deny,
+}
+
+/// Values that are shown masked: give either `columns` or `detect`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["columns"] }, { "required": ["detect"] }]))]
+pub(crate) struct MaskDocument {
+    /// Columns as `[database.][schema.]table.column`. Each part is a glob (`*`, `?`, `[ab]`, `{a,b}`) and matches names in
+    /// any case, as unquoted names are folded. A schema that is left out or `*` is any but the server's own
+    /// (`pg_catalog`, `information_schema`).
+    ///
+    /// For a service that speaks HTTP, values of JSON bodies: by path (`$.patient.ssn`, `$.patients[*].ssn`) or by key
+    /// wherever it stands (`**.ssn`).
+    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
+    pub(crate) columns: Option<At<Vec<At<String>>>>,
+    /// Forms that are looked for in every text, whatever its column. What is found is masked; the rest of the text stays.
+    #[schemars(with = "Option<Vec<DetectorSpec>>", length(min = 1))]
+    pub(crate) detect: Option<At<Vec<At<DetectorSpec>>>>,
+    /// What is shown instead.
+    #[schemars(with = "Mask")]
+    pub(crate) with: At<Mask>,
+}
+
+/// What conditions on masked columns may say.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Predicates {
+    /// Anything.
+    Allow,
+    /// Equality with a value that the client already has.
+    #[default]
+    Equality,
+    /// Nothing: masked columns may not be used in conditions.
+    Deny,
+}
+
+/// A condition and what follows from it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleDocument {
+    /// Unique within the policy; letters, digits, `-`, `_` and `.`. `default` and `uncertain` are taken.
+    #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
+    pub(crate) name: At<String>,
+    /// A condition in CEL, true or false, over these variables:
+    ///
+    /// - `effects`: list of strings, all that the statement does: `read`, `write`, `drop`, `delete_without_where`, …
+    /// - `relations`: list of `{schema, name, access}`; `access` is `read`, `write` or `define`; `schema` is empty where the
+    ///   statement names none
+    /// - `tables`: list of `schema.name`, or `name` where the statement names no schema
+    /// - `kind`: the leading verb (`select`, `copy`, …), `multi` for several statements
+    /// - `statement`: the text
+    /// - `complete`: whether the analysis covered everything
+    /// - `service`, `protocol`, `database`, `user`, `application`
+    /// - `identity`: `identity.name`, and facts such as `identity.workload`; `identity.claim.NAME` for a token's claims. A
+    ///   fact that may be unknown is asked for first: `has(identity.pod) && identity.pod == "etl"`
+    /// - `parameters`: list of the bound parameters, strings or null
+    /// - `masked_columns`: list of `schema.table.column`, the masked columns that the statement can reach, where that is
+    ///   known before it runs
+    /// - `result`: `result.rows` and `result.bytes`, what has been sent so far. A rule that mentions it is tried while the
+    ///   result streams, unless an earlier rule has already decided
+    ///
+    /// A condition that fails when it runs, such as one that asks for a fact that is unknown, refuses the statement.
+    #[schemars(with = "String", length(min = 1))]
+    pub(crate) when: At<String>,
+    /// What happens if the condition is true.
+    pub(crate) then: Then,
+    /// Told to the client and kept in the audit.
+    pub(crate) message: Option<String>,
+    /// What the client may do instead; told to the client.
+    pub(crate) hint: Option<String>,
+}
+
+/// What happens if a rule's condition is true.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Then {
+    /// The statement passes. Masks still apply.
+    Allow,
+    /// The statement is refused; the session goes on.
+    Deny,
+    /// The statement waits for a person.
+    Hold(HoldDocument),
+}
+
+/// Who decides about a held statement, and until when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HoldDocument {
+    /// Who may decide, such as `group:compliance` or `user:alice`.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(crate) approvers: At<Vec<At<String>>>,
+    /// How long the statement may wait before it is refused, such as `90s`, `5m` or `1h 30m`; 5 minutes without it.
+    #[schemars(with = "Option<String>")]
+    pub(crate) timeout: Option<At<String>>,
+    /// What the client experiences meanwhile.
+    #[serde(default)]
+    pub(crate) mode: HoldMode,
+}
+
+/// What the audit keeps.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordDocument {
+    /// Whether the literals and parameters of statements that touch relations with masked columns are kept.
+    #[serde(default)]
+    pub(crate) literals: Literals,
+}
+
+/// Whether literals and parameters are kept in the audit.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Literals {
+    /// They are kept as they were sent.
+    Keep,
+    /// They are left out where the statement touches a relation with masked columns or could not be analysed.
+    #[default]
+    Mask,
+}
+
+/// A statement and what the policy is expected to say of it. Statements are read as PostgreSQL's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestDocument {
+    /// What the client sends.
+    #[schemars(with = "String", length(min = 1))]
+    pub(crate) statement: At<String>,
+    /// The service's name; without it, one that the policy applies to.
+    pub(crate) service: Option<String>,
+    /// The database's name; `test` without it.
+    pub(crate) database: Option<String>,
+    /// The user towards the service; `test` without it.
+    pub(crate) user: Option<String>,
+    /// What the client calls itself.
+    pub(crate) application: Option<String>,
+    /// The caller: `name` and facts. Without it, one that the policy applies to.
+    pub(crate) identity: Option<BTreeMap<String, String>>,
+    /// Bound parameters.
+    #[serde(default)]
+    pub(crate) parameters: Vec<Option<String>>,
+    /// How many rows the result has, for rules about `result`.
+    #[serde(default)]
+    pub(crate) rows: u64,
+    /// How many bytes the result has, for rules about `result`.
+    #[serde(default)]
+    pub(crate) bytes: u64,
+    /// The columns of the result as `[schema.]table.column`, in order. Needed only with `masked` where the statement is more
+    /// than a `SELECT` of plain columns of one table: without a database, `*`, expressions and joins cannot be resolved.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) columns: Option<At<Vec<At<String>>>>,
+    /// What the policy should say.
+    pub(crate) expect: ExpectDocument,
+}
+
+/// What a policy should say of a statement.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectDocument {
+    /// The decision.
+    pub(crate) decision: At<ExpectedDecision>,
+    /// The labels of the result's columns that are masked, in order; an empty list: none is.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) masked: Option<At<Vec<String>>>,
+    /// The rule that decided, or `default` or `uncertain`.
+    #[schemars(with = "Option<String>")]
+    pub(crate) rule: Option<At<String>>,
+}
+
+/// A decision that a test expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExpectedDecision {
+    /// The statement passes, masked or not.
+    Allow,
+    /// The statement passes and something of its result is masked.
+    Mask,
+    /// The statement is refused.
+    Deny,
+    /// The statement waits for a person.
+    Hold,
+}
