@@ -1,35 +1,216 @@
-//! The door.
-use interdict_record::Record;
+//! The open audit: what the daemon appends to.
+
+mod open;
+
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use interdict_record::{Micros, Record};
+use serde::Serialize;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::commit::{self, Command};
+use crate::journal::reader::Limit;
+use crate::keeper::thread::Ask;
 use crate::{AuditError, Config};
-/// An open audit directory. Clones share it.
-#[derive(Clone)]
-pub struct Audit {}
-/// Resolves when an append counts as recorded.
-#[must_use = "what was appended is not yet recorded"]
-pub struct Ticket {}
+
+/// An open audit directory. Clones are handles to the same; the last one dropped ends it, leaving what is not sealed
+/// to the journal.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    inner: Arc<Inner>,
+}
+
+/// An append that was queued. Resolves when it counts as recorded.
+#[must_use = "what was appended counts as recorded only when the ticket resolves"]
+#[derive(Debug)]
+pub struct Ticket {
+    done: oneshot::Receiver<Result<(), AuditError>>,
+}
+
 /// How the audit does.
-#[derive(Clone, Debug, Default, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// Why the journal can't be written, if it can't: statements are refused.
+    /// Why the journal can't be written. While this is set every append fails, so statements must be refused.
     pub journal: Option<String>,
-    /// Why segments can't be written, if they can't: the journal keeps growing.
+    /// Why segments can't be sealed. The journal keeps the rows and grows meanwhile.
     pub segments: Option<String>,
 }
-impl Audit {
-    /// Opens, recovers.
-    pub fn open(_config: Config) -> Result<Self, AuditError> { todo!() }
-    /// Queues records, in order, as one unit. Waits while the queue is full.
-    pub async fn append(&self, _records: Vec<Record>) -> Result<Ticket, AuditError> { todo!() }
-    /// Waits until everything appended before is on disk.
-    pub async fn flush(&self) -> Result<(), AuditError> { todo!() }
-    /// Seals the rows that are complete.
-    pub async fn rotate(&self) -> Result<(), AuditError> { todo!() }
-    /// Seals everything and ends.
-    pub async fn close(&self) -> Result<(), AuditError> { todo!() }
-    /// How it does.
-    pub fn health(&self) -> Health { todo!() }
+
+/// What the threads and the handles share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Bytes that may still be queued.
+    pub(crate) queue: Semaphore,
+    pub(crate) failed: AtomicBool,
+    pub(crate) health: Mutex<Health>,
+    pub(crate) limit: Mutex<Limit>,
+    /// Whether the keeper was told already that there is more.
+    pub(crate) rung: AtomicBool,
+    pub(crate) keeper: Sender<Ask>,
 }
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    writer: Sender<Command>,
+    queue_bytes: usize,
+    closed: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Held for as long as the directory is ours.
+    _lock: File,
+}
+
+impl Audit {
+    /// Opens the directory, makes it if it is missing, and locks it. After a crash this recovers: a torn tail of the
+    /// journal goes, open statements and sessions get their rows (`unknown`, `crash`, flag `recovered`), and an event of
+    /// kind `recovery` says so. Blocks for as long as reading the unsealed journal takes.
+    ///
+    /// # Errors
+    /// The directory is in use, can't be written, or holds something that must be looked at by a person first.
+    pub fn open(config: Config) -> Result<Self, AuditError> {
+        open::open(config)
+    }
+
+    /// Queues records as one unit, in order. Waits while the queue is full. Appends of one task that are awaited one
+    /// after the other are recorded in that order.
+    ///
+    /// # Errors
+    /// The journal can't be written at present, or the audit is closed.
+    pub async fn append(&self, records: Vec<Record>) -> Result<Ticket, AuditError> {
+        let inner = &*self.inner;
+        inner.usable()?;
+        let mut frames = Vec::with_capacity(records.len().saturating_mul(768));
+        for record in &records {
+            commit::frame(record, &mut frames)?;
+        }
+        // One append may be larger than the whole queue: it takes all of it, then.
+        let permits = u32::try_from(frames.len().clamp(1, inner.queue_bytes)).unwrap_or(u32::MAX);
+        let room = inner.shared.queue.acquire_many(permits).await.map_err(|_| AuditError::Closed)?;
+        inner.usable()?;
+        room.forget();
+        let (done, ticket) = oneshot::channel();
+        inner.writer.send(Command::Append { frames, permits, done }).map_err(|_| AuditError::Closed)?;
+        Ok(Ticket { done: ticket })
+    }
+
+    /// Waits until everything appended before is on disk, whatever the durability.
+    ///
+    /// # Errors
+    /// As of [`Self::append`].
+    pub async fn flush(&self) -> Result<(), AuditError> {
+        self.inner.usable()?;
+        self.inner.flush().await
+    }
+
+    /// Seals all complete rows, so that Parquet readers see them.
+    ///
+    /// # Errors
+    /// The journal or the segments can't be written.
+    pub async fn rotate(&self) -> Result<(), AuditError> {
+        self.flush().await?;
+        self.inner.seal().await
+    }
+
+    /// Ends what is open (status `unknown`, end reason `shutdown`), seals everything and stops. Appends fail from here
+    /// on. Closing twice does nothing the second time.
+    ///
+    /// # Errors
+    /// The journal or the segments can't be written; the next start recovers from the journal.
+    pub async fn close(&self) -> Result<(), AuditError> {
+        let inner = &*self.inner;
+        if inner.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let outcome = inner.finish().await;
+        inner.stop();
+        outcome
+    }
+
+    /// How the audit does, for metrics and readiness.
+    pub fn health(&self) -> Health {
+        self.inner.shared.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Inner {
+    fn usable(&self) -> Result<(), AuditError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(AuditError::Closed);
+        }
+        if self.shared.failed.load(Ordering::Acquire) {
+            let health = self.shared.health.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(cause) = &health.journal {
+                return Err(AuditError::Unavailable(cause.as_str().into()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), AuditError> {
+        let (done, flushed) = oneshot::channel();
+        self.writer.send(Command::Flush(done)).map_err(|_| AuditError::Closed)?;
+        flushed.await.map_err(|_| AuditError::Closed)?
+    }
+
+    async fn seal(&self) -> Result<(), AuditError> {
+        let (reply, sealed) = oneshot::channel();
+        self.shared.keeper.send(Ask::Seal(reply)).map_err(|_| AuditError::Closed)?;
+        sealed.await.map_err(|_| AuditError::Closed)?
+    }
+
+    async fn finish(&self) -> Result<(), AuditError> {
+        self.flush().await?;
+        let (reply, endings) = oneshot::channel();
+        self.shared.keeper.send(Ask::Endings(reply)).map_err(|_| AuditError::Closed)?;
+        let endings = endings.await.map_err(|_| AuditError::Closed)??;
+        let mut frames = Vec::new();
+        for record in &endings {
+            commit::frame(record, &mut frames)?;
+        }
+        if !frames.is_empty() {
+            let (done, written) = oneshot::channel();
+            self.writer.send(Command::Append { frames, permits: 0, done }).map_err(|_| AuditError::Closed)?;
+            written.await.map_err(|_| AuditError::Closed)??;
+            self.flush().await?;
+        }
+        self.seal().await
+    }
+
+    /// Ends the threads, the writer first: it makes durable what it has.
+    fn stop(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = self.writer.send(Command::Stop);
+        for (index, thread) in threads.into_iter().enumerate() {
+            if index > 0 {
+                let _ = self.shared.keeper.send(Ask::Stop);
+            }
+            let _ = thread.join();
+        }
+        self.shared.queue.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 impl Ticket {
-    /// Waits.
-    pub async fn durable(self) -> Result<(), AuditError> { todo!() }
+    /// Waits until the append counts as recorded: on disk (`strict`), or written (`batch`).
+    ///
+    /// # Errors
+    /// It was not recorded; nothing that depends on it may go on.
+    pub async fn durable(self) -> Result<(), AuditError> {
+        self.done.await.map_err(|_| AuditError::Closed)?
+    }
+}
+
+/// The clock, in microseconds since the Unix epoch.
+pub(crate) fn now() -> Micros {
+    jiff::Timestamp::now().as_microsecond()
 }

@@ -1,14 +1,28 @@
-//! Reading back.
+//! Reading rows back without a query engine: sealed, journalled, and on demand what is still open.
+
+mod print;
+
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
-use uuid::Uuid;
+
 use interdict_record::Micros;
-use crate::{AuditError, Table};
+use serde_json::Map;
+use uuid::Uuid;
+
+use crate::segment::read::{self, Cells, Rows};
+use crate::segment::{self, Segment};
+use crate::table::Table;
+use crate::value::Value;
+use crate::{AuditError, row, view};
+
+pub use print::print;
+
 /// Which rows to read.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// The table.
     pub table: Table,
-    /// Rows at or after this (`requested_at`, `started_at` or `at`).
+    /// Rows at or after this, by the table's time column (see [`Table::time_column`]).
     pub from: Option<Micros>,
     /// Rows before this.
     pub until: Option<Micros>,
@@ -16,17 +30,162 @@ pub struct Filter {
     pub session_id: Option<Uuid>,
     /// This statement only.
     pub statement_id: Option<Uuid>,
-    /// Text columns that must equal a value: `("decision", "deny")`.
+    /// Text columns that must equal a value, such as `("decision", "deny")`. A list column matches by any element.
     pub equal: Vec<(String, String)>,
     /// Only the last so many of the rows that match.
     pub last: Option<usize>,
-    /// Also what has started and not ended yet (no `seq`, no `hash`).
+    /// Also sessions and statements that have not ended: `seq`, hashes and outcome are null.
     pub open: bool,
 }
-impl Filter { /// All rows of a table.
-    pub fn new(table: Table) -> Self { Self { table, from: None, until: None, session_id: None, statement_id: None, equal: Vec::new(), last: None, open: false } } }
-/// Rows as JSON objects, oldest first.
-pub struct Scan {}
-impl Iterator for Scan { type Item = Result<serde_json::Map<String, serde_json::Value>, AuditError>; fn next(&mut self) -> Option<Self::Item> { todo!() } }
-/// Reads rows back, sealed and journalled, without DuckDB.
-pub fn scan(_directory: &Path, _filter: Filter) -> Result<Scan, AuditError> { todo!() }
+
+impl Filter {
+    /// All complete rows of a table.
+    pub fn new(table: Table) -> Self {
+        Self {
+            table,
+            from: None,
+            until: None,
+            session_id: None,
+            statement_id: None,
+            equal: Vec::new(),
+            last: None,
+            open: false,
+        }
+    }
+
+    fn matches(&self, cells: &Cells) -> bool {
+        let get = |name: &str| cells.iter().find(|(column, _)| column == name).map_or(&Value::Null, |(_, value)| value);
+        let is = |name: &str, id: Option<Uuid>| id.is_none_or(|id| get(name).as_bytes() == Some(id.as_bytes().as_slice()));
+        let at = get(self.table.time_column()).as_integer();
+        self.from.is_none_or(|from| at.is_some_and(|at| at >= from))
+            && self.until.is_none_or(|until| at.is_some_and(|at| at < until))
+            && is("session_id", self.session_id)
+            && is("statement_id", self.statement_id)
+            && self.equal.iter().all(|(name, wanted)| match get(name) {
+                Value::Text(text) => text == wanted,
+                Value::List(values) => values.iter().any(|value| value.as_text() == Some(wanted)),
+                _ => false,
+            })
+    }
+
+    fn may_hold(&self, segment: &Segment) -> bool {
+        // Days sort as their text does.
+        self.from.is_none_or(|from| segment.date >= segment::date(from))
+            && self.until.is_none_or(|until| segment.date <= segment::date(until))
+    }
+}
+
+/// Rows as JSON objects with the table's columns: oldest first, the open ones last.
+pub struct Scan {
+    filter: Filter,
+    segments: VecDeque<Segment>,
+    rows: Option<Rows>,
+    /// What is not in segments.
+    tail: VecDeque<Cells>,
+    /// With `last`: everything that was found.
+    kept: Option<VecDeque<Cells>>,
+}
+
+/// Reads rows back.
+///
+/// # Errors
+/// The directory or its journal can't be read. What is wrong with a segment comes as an item.
+pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
+    let table = filter.table;
+    // The journal first: what is sealed after this is in both, and counted once.
+    let view = view::read(directory, |row| (row.table == table).then_some(row))?;
+    let segments = segment::list(directory, table)?.0;
+    let mut tail = VecDeque::new();
+    if let Some(view) = view {
+        let sealed = view.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq);
+        let mut published = HashSet::new();
+        for segment in segments.iter().filter(|segment| segment.last > sealed) {
+            published.extend(read::chain(&segment.path)?.into_iter().map(|(seq, _)| seq));
+        }
+        for row in view.rows.into_iter().filter(|row| !published.contains(&row.seq)) {
+            tail.push_back(table.columns().iter().map(|column| column.name.to_owned()).zip(row.values).collect());
+        }
+        if filter.open {
+            tail.extend(open(table, view.fold));
+        }
+    }
+    let segments = segments.into_iter().filter(|segment| filter.may_hold(segment)).collect();
+    Ok(Scan { filter, segments, rows: None, tail, kept: None })
+}
+
+/// Rows of what has not ended.
+fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
+    let rows: Vec<Vec<Value>> = match table {
+        Table::Sessions => fold
+            .sessions
+            .into_values()
+            .map(|open| row::session(&open.host, &open.boot_id, *open.started, open.described, None))
+            .collect(),
+        Table::Statements => {
+            fold.statements.into_values().map(|started| row::statement(&fold.opened.host, *started, None)).collect()
+        }
+        Table::Policies | Table::Admin => Vec::new(),
+    };
+    let names = || table.columns().iter().map(|column| column.name.to_owned());
+    let nulls = || std::iter::repeat(Value::Null);
+    rows.into_iter().map(|cells| names().zip(nulls().take(1).chain(cells).chain(nulls())).collect()).collect()
+}
+
+impl Scan {
+    fn step(&mut self) -> Result<Option<Cells>, AuditError> {
+        loop {
+            let cells = if let Some(rows) = &mut self.rows {
+                match rows.next().transpose() {
+                    Ok(Some(cells)) => cells,
+                    Ok(None) => {
+                        self.rows = None;
+                        continue;
+                    }
+                    Err(error) => {
+                        self.rows = None;
+                        return Err(error);
+                    }
+                }
+            } else if let Some(segment) = self.segments.pop_front() {
+                self.rows = Some(Rows::open(&segment.path)?);
+                continue;
+            } else if let Some(cells) = self.tail.pop_front() {
+                cells
+            } else {
+                return Ok(None);
+            };
+            if self.filter.matches(&cells) {
+                return Ok(Some(cells));
+            }
+        }
+    }
+
+    fn last(&mut self, most: usize) -> Result<Option<Cells>, AuditError> {
+        if self.kept.is_none() {
+            let mut kept = VecDeque::new();
+            while let Some(cells) = self.step()? {
+                if kept.len() >= most {
+                    kept.pop_front();
+                }
+                if most > 0 {
+                    kept.push_back(cells);
+                }
+            }
+            self.kept = Some(kept);
+        }
+        Ok(self.kept.as_mut().and_then(VecDeque::pop_front))
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<Map<String, serde_json::Value>, AuditError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let cells = match self.filter.last {
+            Some(most) => self.last(most),
+            None => self.step(),
+        };
+        let object = |cells: Cells| cells.into_iter().map(|(name, value)| (name, value.to_json())).collect();
+        cells.map(|cells| cells.map(object)).transpose()
+    }
+}

@@ -1,9 +1,203 @@
-//! The tables.
-/// A table of the audit; each is a directory of Parquet segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+//! The tables and their columns. Names and types are a contract with every reader; see `docs/audit.md`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::Kind;
+
+/// A table of the audit: a directory of Parquet segments and a chain of rows of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Table { /// One row a connection.
- Sessions, /// One row a statement.
- Statements, /// One row a policy snapshot.
- Policies, /// Events.
- Admin }
+pub enum Table {
+    /// One row a connection, written when it ends.
+    Sessions,
+    /// One row a statement, written when its outcome is known.
+    Statements,
+    /// One row a policy that came into force.
+    Policies,
+    /// What the daemon and its operators did.
+    Admin,
+}
+
+/// A column: its name and type. All but `seq` and the hashes may be null in Parquet, so that a later version can leave
+/// one out or add one.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 4] = [Self::Sessions, Self::Statements, Self::Policies, Self::Admin];
+
+    /// The table's name, which is its directory's.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::Statements => "statements",
+            Self::Policies => "policies",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The column whose UTC day is the partition.
+    pub const fn time_column(self) -> &'static str {
+        match self {
+            Self::Sessions => "started_at",
+            Self::Statements => "requested_at",
+            Self::Policies | Self::Admin => "at",
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::Sessions => 0,
+            Self::Statements => 1,
+            Self::Policies => 2,
+            Self::Admin => 3,
+        }
+    }
+
+    pub(crate) fn columns(self) -> &'static [Column] {
+        static ALL: LazyLock<[Vec<Column>; 4]> = LazyLock::new(|| [sessions(), statements(), policies(), admin()]);
+        let [sessions, statements, policies, admin] = &*ALL;
+        match self {
+            Self::Sessions => sessions,
+            Self::Statements => statements,
+            Self::Policies => policies,
+            Self::Admin => admin,
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+impl FromStr for Table {
+    type Err = crate::AuditError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|table| table.name() == name)
+            .ok_or(crate::AuditError::Config("no such table: sessions, statements, policies or admin"))
+    }
+}
+
+fn list(kind: Kind) -> Kind {
+    Kind::List(Box::new(kind))
+}
+
+fn map(kind: Kind) -> Kind {
+    Kind::Map(Box::new(kind))
+}
+
+fn texts(fields: &[&str]) -> Kind {
+    Kind::Struct(fields.iter().map(|name| ((*name).to_owned(), Kind::Text)).collect())
+}
+
+fn columns<const N: usize>(middle: [(&'static str, Kind); N]) -> Vec<Column> {
+    let first = [("seq", Kind::Integer)];
+    let last = [("previous_hash", Kind::Bytes(32)), ("hash", Kind::Bytes(32))];
+    first.into_iter().chain(middle).chain(last).map(|(name, kind)| Column { name, kind }).collect()
+}
+
+fn sessions() -> Vec<Column> {
+    use Kind::{Integer, Text, Time, Uuid};
+    columns([
+        ("session_id", Uuid),
+        ("host", Text),
+        ("boot_id", Text),
+        ("started_at", Time),
+        ("ended_at", Time),
+        ("end_reason", Text),
+        ("service", Text),
+        ("protocol", Text),
+        ("workload", Text),
+        ("identity", Text),
+        ("attestation", Text),
+        ("claims", map(Text)),
+        ("pid", Integer),
+        ("process_started_at", Time),
+        ("uid", Integer),
+        ("executable", Text),
+        ("executable_digest", Text),
+        ("command", Text),
+        ("ancestry", list(Text)),
+        ("cgroup", Text),
+        ("unit", Text),
+        ("container_id", Text),
+        ("pod", Text),
+        ("namespace", Text),
+        ("service_account", Text),
+        ("origin_address", Text),
+        ("origin_port", Integer),
+        ("upstream_address", Text),
+        ("database", Text),
+        ("db_user", Text),
+        ("application", Text),
+        ("client_tls", Text),
+        ("upstream_tls", Text),
+        ("statements", Integer),
+        ("rows", Integer),
+        ("bytes_in", Integer),
+        ("bytes_out", Integer),
+        ("masked_cells", Integer),
+        ("flags", list(Text)),
+    ])
+}
+
+fn statements() -> Vec<Column> {
+    use Kind::{Bool, Integer, Text, Time, Uuid};
+    columns([
+        ("host", Text),
+        ("session_id", Uuid),
+        ("statement_id", Uuid),
+        ("requested_at", Time),
+        ("decided_at", Time),
+        ("first_byte_at", Time),
+        ("ended_at", Time),
+        ("service", Text),
+        ("identity", Text),
+        ("kind", Text),
+        ("statement", Text),
+        ("fingerprint", Text),
+        ("parameters", list(Text)),
+        ("effects", list(Text)),
+        ("relations", list(texts(&["name", "access"]))),
+        ("columns", list(texts(&["label", "origin", "mask"]))),
+        ("complete", Bool),
+        ("decision", Text),
+        ("rule", Text),
+        ("message", Text),
+        ("policy", Text),
+        ("policy_digest", Text),
+        ("approval_id", Uuid),
+        ("grant_id", Uuid),
+        ("status", Text),
+        ("sqlstate", Text),
+        ("rows", Integer),
+        ("bytes", Integer),
+        ("masked_cells", Integer),
+        ("masked_by", map(Integer)),
+        ("trace_id", Text),
+        ("flags", list(Text)),
+    ])
+}
+
+fn policies() -> Vec<Column> {
+    use Kind::{Text, Time};
+    columns([("host", Text), ("at", Time), ("name", Text), ("digest", Text), ("source", Text)])
+}
+
+fn admin() -> Vec<Column> {
+    use Kind::{Text, Time};
+    columns([("host", Text), ("at", Time), ("kind", Text), ("actor", Text), ("message", Text), ("detail", map(Text))])
+}

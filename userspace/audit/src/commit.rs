@@ -1,0 +1,329 @@
+//! The one writer of the journal. It takes everything that is queued, writes it as one group, makes it durable once,
+//! and then completes whoever waits.
+//!
+//! When the disk refuses, nothing of the group counts: the file is cut back to what was acknowledged, every waiter gets
+//! the error, and so does every append until a new file can be written whole. That is tried again and again.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use interdict_record::{Event, Record};
+use tokio::sync::oneshot;
+
+use crate::audit::{Shared, now};
+use crate::entry::Entry;
+use crate::journal::file::Active;
+use crate::journal::reader::Limit;
+use crate::journal::{FRAME_HEADER, FrameHeader};
+use crate::keeper::thread::Ask;
+use crate::{AuditError, Durability};
+
+/// Bytes written at once at most, one append beyond.
+const GROUP: usize = 4 << 20;
+/// Bytes acknowledged but not durable (in batch mode) at most.
+const UNSYNCED: usize = 8 << 20;
+/// Length at which the next file is begun.
+const FILE: u64 = 16 << 20;
+/// How long after a failure the journal is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+/// How often the writer looks at the clock when nothing is to be made durable.
+const IDLE: Duration = Duration::from_secs(3600);
+
+pub(crate) type Done = oneshot::Sender<Result<(), AuditError>>;
+
+/// What the writer is asked.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Frames whose headers have their lengths only, see [`frame`].
+    Append { frames: Vec<u8>, permits: u32, done: Done },
+    /// Make everything before this durable.
+    Flush(Done),
+    /// Make everything durable and end.
+    Stop,
+}
+
+/// Appends a frame with room for its header, in which only the length is filled in.
+pub(crate) fn frame(record: &Record, out: &mut Vec<u8>) -> Result<(), AuditError> {
+    let start = out.len();
+    out.extend_from_slice(&[0; FRAME_HEADER]);
+    Entry::encode_record(record, out)?;
+    let length = out.len().saturating_sub(start).saturating_sub(FRAME_HEADER);
+    let length = u32::try_from(length).ok().filter(|length| *length as usize <= crate::journal::MAX_BODY);
+    let length = length.ok_or(AuditError::TooLarge { bytes: out.len(), limit: crate::journal::MAX_BODY })?;
+    if let Some(place) = out.get_mut(start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
+        *place = length.to_le_bytes();
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    directory: PathBuf,
+    durability: Durability,
+    file: Active,
+    shared: Arc<Shared>,
+    /// The sequence of the next entry.
+    next: u64,
+    /// The last durable sequence.
+    durable: u64,
+    group: Vec<u8>,
+    waiters: Vec<Done>,
+    flushers: Vec<Done>,
+    permits: usize,
+    /// In batch mode: frames that were acknowledged and are not known to be durable.
+    unsynced: Vec<u8>,
+    /// When the oldest of those must be.
+    deadline: Option<Instant>,
+    failure: Option<Failure>,
+}
+
+/// The journal can't be written.
+#[derive(Debug)]
+struct Failure {
+    since: i64,
+    cause: Arc<str>,
+    refused: u64,
+    retry: Instant,
+}
+
+impl Writer {
+    pub(crate) fn new(directory: PathBuf, durability: Durability, file: Active, next: u64, shared: Arc<Shared>) -> Self {
+        Self {
+            directory,
+            durability,
+            file,
+            shared,
+            next,
+            durable: next.saturating_sub(1),
+            group: Vec::new(),
+            waiters: Vec::new(),
+            flushers: Vec::new(),
+            permits: 0,
+            unsynced: Vec::new(),
+            deadline: None,
+            failure: None,
+        }
+    }
+
+    /// Runs until told to stop, or until nobody can append any more.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+        loop {
+            let now = Instant::now();
+            let wake = self.failure.as_ref().map(|failure| failure.retry).or(self.deadline);
+            let wait = wake.map_or(IDLE, |wake| wake.saturating_duration_since(now));
+            let mut stop = false;
+            match commands.recv_timeout(wait) {
+                Ok(command) => {
+                    stop |= self.take(command);
+                    while !stop && self.group.len() < GROUP {
+                        let Ok(command) = commands.try_recv() else { break };
+                        stop |= self.take(command);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => stop = true,
+            }
+            self.mend(stop);
+            self.commit(stop);
+            if stop {
+                // Whatever was queued behind the end is refused: its sender is told by the dropped channel.
+                return;
+            }
+        }
+    }
+
+    /// Takes a command into the group; true if it is the last.
+    fn take(&mut self, command: Command) -> bool {
+        match command {
+            Command::Stop => return true,
+            Command::Flush(done) => self.flushers.push(done),
+            Command::Append { mut frames, permits, done } => {
+                self.permits = self.permits.saturating_add(permits as usize);
+                if let Some(failure) = &mut self.failure {
+                    failure.refused = failure.refused.saturating_add(1);
+                    let _ = done.send(Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+                } else {
+                    self.number(&mut frames);
+                    self.group.extend_from_slice(&frames);
+                    self.waiters.push(done);
+                }
+            }
+        }
+        false
+    }
+
+    /// Gives the frames their sequences.
+    fn number(&mut self, mut frames: &mut [u8]) {
+        let mut scratch = Vec::with_capacity(FRAME_HEADER);
+        while let Some((header, rest)) = frames.split_at_mut_checked(FRAME_HEADER) {
+            let length = FrameHeader::read(header).map_or(0, |header| header.length).min(rest.len());
+            let (body, rest) = rest.split_at_mut(length);
+            scratch.clear();
+            FrameHeader::write(body, self.next, self.durable, &mut scratch);
+            header.copy_from_slice(&scratch);
+            self.next = self.next.saturating_add(1);
+            frames = rest;
+        }
+    }
+
+    /// Writes the group, makes it durable if that is due, completes the waiters.
+    fn commit(&mut self, last: bool) {
+        let released = std::mem::take(&mut self.permits);
+        if self.failure.is_some() {
+            self.fail_flushers();
+        } else if let Err(error) = self.write().and_then(|()| self.sync(last)) {
+            self.fail(&error);
+        } else if self.file.written >= FILE && self.durable.saturating_add(1) == self.next {
+            match Active::create(&self.directory, self.next, &[]) {
+                Ok(file) => self.file = file,
+                Err(error) => self.fail(&error),
+            }
+        }
+        self.shared.queue.add_permits(released);
+    }
+
+    fn write(&mut self) -> Result<(), AuditError> {
+        if self.group.is_empty() {
+            return Ok(());
+        }
+        self.file.write(&self.group)?;
+        if let Durability::Batch(window) = self.durability {
+            self.unsynced.extend_from_slice(&self.group);
+            self.group.clear();
+            self.deadline.get_or_insert_with(|| Instant::now() + window);
+            complete(&mut self.waiters, &Ok(()));
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, last: bool) -> Result<(), AuditError> {
+        let due = match self.durability {
+            Durability::Strict => true,
+            Durability::Batch(_) => {
+                last || !self.flushers.is_empty()
+                    || self.unsynced.len() >= UNSYNCED
+                    || self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+            }
+        };
+        if !due {
+            return Ok(());
+        }
+        if self.durable.saturating_add(1) < self.next {
+            self.file.sync()?;
+            self.group.clear();
+            self.unsynced.clear();
+            self.publish();
+        }
+        self.deadline = None;
+        complete(&mut self.waiters, &Ok(()));
+        complete(&mut self.flushers, &Ok(()));
+        Ok(())
+    }
+
+    /// Tells the keeper how far the journal is durable.
+    fn publish(&mut self) {
+        self.durable = self.next.saturating_sub(1);
+        let limit = Limit { sequence: self.durable, first: self.file.first, offset: self.file.durable };
+        *self.shared.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
+        if !self.shared.rung.swap(true, Ordering::AcqRel) {
+            let _ = self.shared.keeper.send(Ask::Durable);
+        }
+    }
+
+    /// Refuses the group and everything after it. What was acknowledged stays: in the file, or in `unsynced`.
+    fn fail(&mut self, error: &AuditError) {
+        let cause: Arc<str> = error.to_string().into();
+        tracing::error!(error = &*cause, "the journal can't be written; statements are refused");
+        // A group that was written but not made durable was acknowledged only in batch mode, and is `unsynced` then.
+        let keep = match self.durability {
+            Durability::Strict => self.file.durable,
+            Durability::Batch(_) => self.file.written,
+        };
+        // If this fails too, it is done again before anything is written.
+        let _ = self.file.cut(keep);
+        self.group.clear();
+        let refused = self.waiters.len() as u64;
+        complete(&mut self.waiters, &Err(AuditError::Unavailable(Arc::clone(&cause))));
+        self.failure = Some(Failure { since: now(), cause: Arc::clone(&cause), refused, retry: Instant::now() + RETRY });
+        self.shared.health.lock().unwrap_or_else(PoisonError::into_inner).journal = Some(cause.to_string());
+        self.shared.failed.store(true, Ordering::Release);
+        self.fail_flushers();
+    }
+
+    fn fail_flushers(&mut self) {
+        if let Some(failure) = &self.failure {
+            complete(&mut self.flushers, &Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+        }
+    }
+
+    /// Tries to leave the failed state: a new file, with what was acknowledged and a note of the outage, whole on disk.
+    fn mend(&mut self, now_or_never: bool) {
+        let Some(failure) = self.failure.as_mut().filter(|failure| now_or_never || failure.retry <= Instant::now()) else {
+            return;
+        };
+        failure.retry = Instant::now() + RETRY;
+        let note = Event {
+            at: now(),
+            kind: "gap".to_owned(),
+            actor: "daemon".to_owned(),
+            message: "the journal could not be written; statements were refused meanwhile".to_owned(),
+            detail: [
+                ("cause".to_owned(), failure.cause.to_string()),
+                ("since_micros".to_owned(), failure.since.to_string()),
+                ("refused_appends".to_owned(), failure.refused.to_string()),
+            ]
+            .into(),
+        };
+        if let Err(error) = self.begin_anew(note) {
+            tracing::debug!(%error, "the journal still can't be written");
+            return;
+        }
+        tracing::info!("the journal can be written again");
+        self.failure = None;
+        self.deadline = None;
+        self.shared.health.lock().unwrap_or_else(PoisonError::into_inner).journal = None;
+        self.shared.failed.store(false, Ordering::Release);
+    }
+
+    fn begin_anew(&mut self, note: Event) -> Result<(), AuditError> {
+        let first = self.durable.saturating_add(1);
+        if self.unsynced.is_empty() {
+            self.file.cut(self.file.durable)?;
+        }
+        let mut frames = self.unsynced.clone();
+        // What was acknowledged keeps its sequences; the note comes after.
+        self.next = first.saturating_add(count(&frames));
+        let mut last = Vec::new();
+        frame(&Record::Event(Box::new(note)), &mut last)?;
+        self.number(&mut last);
+        frames.extend_from_slice(&last);
+        let file = Active::create(&self.directory, first, &frames)?;
+        let mut old = std::mem::replace(&mut self.file, file);
+        if old.path() != self.file.path() {
+            // The same entries are in the new file now; a reader passes over them here if this fails.
+            let _ = old.cut(old.durable);
+        }
+        self.unsynced.clear();
+        self.publish();
+        Ok(())
+    }
+}
+
+fn count(mut frames: &[u8]) -> u64 {
+    let mut count: u64 = 0;
+    while let Some(header) = FrameHeader::read(frames) {
+        count = count.saturating_add(1);
+        frames = frames.get(FRAME_HEADER.saturating_add(header.length)..).unwrap_or_default();
+    }
+    count
+}
+
+fn complete(waiters: &mut Vec<Done>, outcome: &Result<(), AuditError>) {
+    for waiter in waiters.drain(..) {
+        // Whoever gave up waiting misses nothing.
+        let _ = waiter.send(outcome.clone());
+    }
+}

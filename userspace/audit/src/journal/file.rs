@@ -1,0 +1,81 @@
+//! The file that is being written.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{FILE_HEADER, file_header, path};
+use crate::AuditError;
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), AuditError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(AuditError::io("make durable", directory))
+}
+
+/// The journal file at the end, open for writing.
+#[derive(Debug)]
+pub(crate) struct Active {
+    file: File,
+    path: PathBuf,
+    /// Its first sequence.
+    pub(crate) first: u64,
+    /// Bytes written and acknowledged or about to be.
+    pub(crate) written: u64,
+    /// Bytes known to be on disk.
+    pub(crate) durable: u64,
+}
+
+impl Active {
+    /// Makes the file whose first entry is `first`, with these frames in it, all durable. It appears under its name at
+    /// once and whole.
+    pub(crate) fn create(directory: &Path, first: u64, frames: &[u8]) -> Result<Self, AuditError> {
+        let name = path(directory, first);
+        let new = name.with_extension("journal.new");
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)
+            .map_err(AuditError::io("create", &new))?;
+        file.write_all_at(&file_header(first), 0)
+            .and_then(|()| file.write_all_at(frames, FILE_HEADER as u64))
+            .map_err(AuditError::io("write", &new))?;
+        file.sync_all().map_err(AuditError::io("make durable", &new))?;
+        std::fs::rename(&new, &name).map_err(AuditError::io("rename", &new))?;
+        sync_directory(directory)?;
+        let written = (FILE_HEADER as u64).saturating_add(frames.len() as u64);
+        Ok(Self { file, path: name, first, written, durable: written })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes at the end. After an error nothing of it counts as written; see [`Self::cut`].
+    pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), AuditError> {
+        self.file.write_all_at(frames, self.written).map_err(AuditError::io("write", &self.path))?;
+        self.written = self.written.saturating_add(frames.len() as u64);
+        Ok(())
+    }
+
+    /// Makes what was written durable.
+    pub(crate) fn sync(&mut self) -> Result<(), AuditError> {
+        self.file.sync_data().map_err(AuditError::io("make durable", &self.path))?;
+        self.durable = self.written;
+        Ok(())
+    }
+
+    /// Takes back what lies behind `length`.
+    pub(crate) fn cut(&mut self, length: u64) -> Result<(), AuditError> {
+        self.file
+            .set_len(length)
+            .and_then(|()| self.file.sync_all())
+            .map_err(AuditError::io("truncate", &self.path))?;
+        self.written = length;
+        self.durable = self.durable.min(length);
+        Ok(())
+    }
+}

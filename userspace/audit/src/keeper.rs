@@ -1,0 +1,213 @@
+//! The keeper follows the journal, folds it into rows, and seals them as Parquet. It knows nothing that the journal
+//! and the checkpoint don't say, so it can start over from them at any time: at start, and after an error.
+
+pub(crate) mod thread;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::entry::Entry;
+use crate::fold::Fold;
+use crate::journal::reader::{Gap, Item, Limit, Reader};
+use crate::journal::{self, FRAME_HEADER, file::sync_directory};
+use crate::row::Row;
+use crate::segment::build::{Builder, make_directory};
+use crate::segment::{self, read};
+use crate::table::Table;
+use crate::value::Hash;
+use crate::{AuditError, Config, checkpoint};
+
+/// When to seal.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    rows: u64,
+    age: std::time::Duration,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    directory: PathBuf,
+    host: String,
+    bounds: Bounds,
+    pub(crate) fold: Fold,
+    reader: Reader,
+    builder: Builder,
+    /// Rows after the checkpoint that are in Parquet already: a crash came between a seal and its checkpoint.
+    sealed: HashMap<(Table, u64), (Hash, PathBuf)>,
+    /// Journal files with a gap: kept when their time comes.
+    damaged: BTreeSet<PathBuf>,
+    pub(crate) gaps: Vec<Gap>,
+    /// Journal bytes taken in since the last seal.
+    bytes: u64,
+    rows: Vec<Row>,
+}
+
+/// How a journal ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Whole,
+    /// Bytes that were never acknowledged, from this offset on.
+    Torn { path: PathBuf, offset: u64 },
+}
+
+impl Keeper {
+    /// Starts from the checkpoint.
+    pub(crate) fn open(config: &Config) -> Result<Self, AuditError> {
+        let journal = journal::directory(&config.directory);
+        let fold = checkpoint::read(&journal)?;
+        let files = journal::list(&journal).map_err(AuditError::io("list", &journal))?;
+        if fold.is_none() && files.first().is_some_and(|(first, _)| *first != 1) {
+            let path = checkpoint::path(&journal);
+            return Err(AuditError::damaged(&path, "it is missing, and the journal's beginning is sealed already"));
+        }
+        let fresh = fold.is_none() && files.is_empty();
+        let fold = fold.unwrap_or_default();
+        let sealed = sealed(&config.directory, &fold)?;
+        if fresh && !sealed.is_empty() {
+            return Err(AuditError::damaged(&journal, "the journal is missing, but there are segments"));
+        }
+        Ok(Self {
+            directory: config.directory.clone(),
+            host: config.host.clone(),
+            bounds: Bounds { rows: config.segment_rows, age: config.segment_age, bytes: config.segment_bytes },
+            reader: Reader::open(&journal, fold.sequence.saturating_add(1))?,
+            builder: Builder::new(&config.directory, &config.host)?,
+            fold,
+            sealed,
+            damaged: BTreeSet::new(),
+            gaps: Vec::new(),
+            bytes: 0,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Starts over, forgetting what is only in memory.
+    fn reopen(&mut self) -> Result<(), AuditError> {
+        let mut config = Config::new(&self.directory, &self.host, "");
+        (config.segment_rows, config.segment_age, config.segment_bytes) =
+            (self.bounds.rows, self.bounds.age, self.bounds.bytes);
+        *self = Self::open(&config)?;
+        Ok(())
+    }
+
+    /// Takes in the journal up to the limit, sealing whenever a segment is full. Without a limit: to the journal's end.
+    pub(crate) fn follow(&mut self, limit: Option<Limit>) -> Result<End, AuditError> {
+        loop {
+            match self.reader.next(limit)? {
+                Item::Entry(sequence) => {
+                    let body = self.reader.body();
+                    self.bytes = self.bytes.saturating_add(body.len().saturating_add(FRAME_HEADER) as u64);
+                    if sequence > self.fold.sequence {
+                        let entry = Entry::decode(body).map_err(|what| {
+                            let journal = journal::directory(&self.directory);
+                            AuditError::damaged(&journal, format!("sequence {sequence} is {what}"))
+                        })?;
+                        self.fold.apply(sequence, entry, &mut self.rows);
+                        self.keep()?;
+                    }
+                }
+                Item::Gap(gap) => {
+                    self.damaged.insert(gap.path.clone());
+                    self.fold.gap(&gap, &mut self.rows);
+                    self.gaps.push(gap);
+                    self.keep()?;
+                }
+                Item::Torn { path, .. } if limit.is_some() => {
+                    return Err(AuditError::damaged(&path, "what was durable does not read back"));
+                }
+                Item::Torn { path, offset } => return Ok(End::Torn { path, offset }),
+                Item::End => return Ok(End::Whole),
+            }
+            if self.builder.rows >= self.bounds.rows || self.bytes >= self.bounds.bytes {
+                self.seal()?;
+            }
+        }
+    }
+
+    /// The sequence that the journal goes on with.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.reader.next
+    }
+
+    /// Hands the new rows to the builder, but for those that are in Parquet already.
+    fn keep(&mut self) -> Result<(), AuditError> {
+        for row in self.rows.drain(..) {
+            match self.sealed.remove(&(row.table, row.seq)) {
+                None => self.builder.push(row)?,
+                Some((hash, _)) if hash == row.hash => {}
+                Some((_, path)) => {
+                    let what = format!("row {} is not the one that the journal holds", row.seq);
+                    return Err(AuditError::damaged(&path, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After a replay: every sealed row was met again. Otherwise the journal has lost what was once durable.
+    pub(crate) fn check_sealed(&self) -> Result<(), AuditError> {
+        match self.sealed.iter().min_by_key(|((_, seq), _)| *seq) {
+            None => Ok(()),
+            Some(((_, seq), (_, path))) => {
+                Err(AuditError::damaged(path, format!("the journal ends before row {seq}, which is sealed here")))
+            }
+        }
+    }
+
+    /// How long until the oldest row must be sealed.
+    fn patience(&self) -> Option<std::time::Duration> {
+        self.builder.since.map(|since| self.bounds.age.saturating_sub(since.elapsed()))
+    }
+
+    /// Publishes the complete rows, writes the checkpoint, and lets go of the journal before it.
+    pub(crate) fn seal(&mut self) -> Result<(), AuditError> {
+        self.builder.publish()?;
+        let journal = journal::directory(&self.directory);
+        checkpoint::write(&journal, &self.fold)?;
+        self.bytes = 0;
+        self.prune(&journal)
+    }
+
+    /// Removes the journal files of which nothing is needed: another begins at or before the checkpoint's next entry.
+    fn prune(&mut self, journal: &Path) -> Result<(), AuditError> {
+        let files = journal::list(journal).map_err(AuditError::io("list", journal))?;
+        let needed = self.fold.sequence.saturating_add(1);
+        let mut changed = false;
+        for ((_, path), (following, _)) in files.iter().zip(files.iter().skip(1)) {
+            if *following > needed {
+                break;
+            }
+            if self.damaged.remove(path) {
+                let kept = journal::damaged_directory(&self.directory);
+                make_directory(&kept, 0o700)?;
+                let target = kept.join(path.file_name().unwrap_or_default());
+                std::fs::rename(path, &target).map_err(AuditError::io("set aside", path))?;
+                sync_directory(&kept)?;
+            } else {
+                std::fs::remove_file(path).map_err(AuditError::io("remove", path))?;
+            }
+            changed = true;
+        }
+        if changed { sync_directory(journal) } else { Ok(()) }
+    }
+}
+
+/// What is in Parquet of the rows after the checkpoint.
+fn sealed(directory: &Path, fold: &Fold) -> Result<HashMap<(Table, u64), (Hash, PathBuf)>, AuditError> {
+    let mut sealed = HashMap::new();
+    for table in Table::ALL {
+        let head = fold.head(table).seq;
+        for segment in segment::list(directory, table)?.0 {
+            if segment.last <= head {
+                continue;
+            }
+            for (seq, hash) in read::chain(&segment.path)? {
+                if seq > head {
+                    sealed.insert((table, seq), (hash, segment.path.clone()));
+                }
+            }
+        }
+    }
+    Ok(sealed)
+}

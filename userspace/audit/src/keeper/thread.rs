@@ -1,0 +1,105 @@
+//! The keeper's thread: woken when the journal has become durable, it follows; it seals in time and on demand.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use interdict_record::Record;
+use tokio::sync::oneshot;
+
+use super::Keeper;
+use crate::audit::Shared;
+use crate::fold::Ending;
+use crate::{AuditError, checkpoint, journal};
+
+/// How long after an error the keeper starts over.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often the keeper looks at the clock when it has nothing to wait for.
+const IDLE: Duration = Duration::from_secs(3600);
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, AuditError>>;
+
+/// What the keeper is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// More of the journal is durable.
+    Durable,
+    /// Seal what is complete.
+    Seal(Reply<()>),
+    /// Tell the records that would end what is open.
+    Endings(Reply<Vec<Record>>),
+    /// Stop. The journal has everything.
+    Stop,
+}
+
+/// Runs until told to stop.
+pub(crate) fn run(mut keeper: Keeper, shared: &Arc<Shared>, asks: &Receiver<Ask>) {
+    let mut failed = false;
+    loop {
+        let wait = if failed { RETRY } else { keeper.patience().unwrap_or(IDLE) };
+        let ask = match asks.recv_timeout(wait) {
+            Ok(ask) => ask,
+            Err(RecvTimeoutError::Timeout) => Ask::Durable,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        shared.rung.store(false, Ordering::Release);
+        if matches!(ask, Ask::Stop) {
+            return;
+        }
+        if failed && let Err(error) = keeper.reopen() {
+            report(shared, Some(&error));
+            refuse(ask, &error);
+            continue;
+        }
+        let limit = *shared.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = keeper.follow(Some(limit)).map(drop);
+        if outcome.is_ok() && keeper.patience().is_some_and(|left| left.is_zero()) {
+            outcome = keeper.seal();
+        }
+        if outcome.is_ok() && matches!(ask, Ask::Seal(_)) {
+            outcome = keeper.seal();
+        }
+        failed = outcome.is_err();
+        report(shared, outcome.as_ref().err());
+        match (outcome, ask) {
+            (Err(error), ask) => refuse(ask, &error),
+            (Ok(()), Ask::Seal(reply)) => drop(reply.send(Ok(()))),
+            (Ok(()), Ask::Endings(reply)) => drop(reply.send(Ok(keeper.fold.endings(Ending::Shutdown)))),
+            (Ok(()), Ask::Durable | Ask::Stop) => {}
+        }
+    }
+}
+
+fn refuse(ask: Ask, error: &AuditError) {
+    match ask {
+        Ask::Seal(reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Endings(reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Durable | Ask::Stop => {}
+    }
+}
+
+fn report(shared: &Shared, error: Option<&AuditError>) {
+    let mut health = shared.health.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = error.map(ToString::to_string);
+    if health.segments != text {
+        match &text {
+            Some(error) => tracing::error!(%error, "segments can't be sealed; the journal keeps the rows"),
+            None => tracing::info!("segments can be sealed again"),
+        }
+        health.segments = text;
+    }
+}
+
+impl Keeper {
+    /// Before the threads start: takes in what recovery appended, and seals it.
+    pub(crate) fn settle(&mut self, limit: journal::reader::Limit, seal: bool) -> Result<(), AuditError> {
+        self.follow(Some(limit))?;
+        if seal {
+            return self.seal();
+        }
+        // The first checkpoint of a directory: from here on a missing one is a finding.
+        let journal = journal::directory(&self.directory);
+        if checkpoint::path(&journal).exists() { Ok(()) } else { self.seal() }
+    }
+}

@@ -1,0 +1,152 @@
+//! A cell, and the kinds of cell. Everything that depends on a column's type goes through these two.
+
+use uuid::Uuid;
+
+use interdict_record::Micros;
+
+/// A 32-byte SHA-256 digest.
+pub(crate) type Hash = [u8; 32];
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    /// Microseconds since the Unix epoch.
+    Time(Micros),
+    Text(String),
+    /// A UUID (16 bytes) or a hash (32).
+    Bytes(Vec<u8>),
+    List(Vec<Value>),
+    /// Keys with their values, in the order stored.
+    Map(Vec<(String, Value)>),
+    /// The values of the kind's fields, in the kind's order.
+    Struct(Vec<(String, Value)>),
+}
+
+/// The type of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    Integer,
+    Time,
+    Text,
+    Uuid,
+    /// Bytes of this fixed length.
+    Bytes(i32),
+    List(Box<Kind>),
+    /// Text to this.
+    Map(Box<Kind>),
+    Struct(Vec<(String, Kind)>),
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u64> for Value {
+    /// Counters stop at `i64::MAX`: half of the readers of Parquet have no unsigned integers.
+    fn from(value: u64) -> Self {
+        Self::Integer(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Integer(i64::from(value))
+    }
+}
+
+impl From<u16> for Value {
+    fn from(value: u16) -> Self {
+        Self::Integer(i64::from(value))
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Uuid> for Value {
+    fn from(value: Uuid) -> Self {
+        Self::Bytes(value.as_bytes().to_vec())
+    }
+}
+
+impl From<Hash> for Value {
+    fn from(value: Hash) -> Self {
+        Self::Bytes(value.to_vec())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Value>> From<std::collections::BTreeMap<String, T>> for Value {
+    fn from(values: std::collections::BTreeMap<String, T>) -> Self {
+        Self::Map(values.into_iter().map(|(key, value)| (key, value.into())).collect())
+    }
+}
+
+impl Value {
+    pub(crate) fn time(value: Option<Micros>) -> Self {
+        value.map_or(Self::Null, Self::Time)
+    }
+
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn as_integer(&self) -> Option<i64> {
+        if let Self::Integer(value) | Self::Time(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+    }
+
+    /// As a reader wants it: times in RFC 3339, UUIDs with dashes, hashes in hexadecimal.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Integer(value) => Json::from(*value),
+            Self::Time(value) => match jiff::Timestamp::from_microsecond(*value) {
+                Ok(time) => Json::String(format!("{time:.6}")),
+                Err(_) => Json::from(*value),
+            },
+            Self::Text(text) => Json::String(text.clone()),
+            Self::Bytes(bytes) => Json::String(match Uuid::from_slice(bytes) {
+                Ok(id) => id.to_string(),
+                Err(_) => hex(bytes),
+            }),
+            Self::List(values) => Json::Array(values.iter().map(Self::to_json).collect()),
+            Self::Map(entries) | Self::Struct(entries) => {
+                Json::Object(entries.iter().map(|(key, value)| (key.clone(), value.to_json())).collect())
+            }
+        }
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
