@@ -21,3 +21,6 @@ pub use oids::Oids;
 pub use stream::{Messages, messages};
 pub use values::{Located, LocatedValues, Values, ValuesIter};
 pub use write::write_message;
+
+#[cfg(test)]
+mod tests;

@@ -302,6 +302,3 @@ pub fn write_parameter_description(out: &mut BytesMut, types: &[u32]) -> Result<
     write_oids("parameter types", types, &mut frame)?;
     frame.finish()
 }
-
-#[cfg(test)]
-mod tests;

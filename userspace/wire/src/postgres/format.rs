@@ -169,3 +169,39 @@ pub fn format_at(codes: &[Format], index: usize, count: usize) -> Option<Format>
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Format::{self, Binary, Text};
+    use super::{format_at, resolve_formats};
+
+    /// Codes, count of values, and what comes of it.
+    type Case = (&'static [Format], usize, Option<&'static [Format]>);
+
+    #[test]
+    fn format_codes_stand_for_none_all_or_each() {
+        let cases: [Case; 9] = [
+            (&[], 0, Some(&[])),
+            (&[], 2, Some(&[Text, Text])),
+            (&[Binary], 0, Some(&[])),
+            (&[Binary], 1, Some(&[Binary])),
+            (&[Binary], 3, Some(&[Binary, Binary, Binary])),
+            (&[Text, Binary], 2, Some(&[Text, Binary])),
+            (&[Text, Binary], 0, None),
+            (&[Text, Binary], 1, None),
+            (&[Text, Binary], 3, None),
+        ];
+        for (codes, count, expected) in cases {
+            let resolved = resolve_formats(codes.iter().copied(), count).map(Iterator::collect::<Vec<_>>);
+            assert_eq!(resolved.as_deref(), expected, "{codes:?} for {count}");
+            for index in 0..4 {
+                let one = expected.and_then(|formats| formats.get(index)).copied();
+                assert_eq!(
+                    format_at(codes, index, count),
+                    one,
+                    "{codes:?} for {index} of {count}"
+                );
+            }
+        }
+    }
+}

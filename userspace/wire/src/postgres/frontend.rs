@@ -230,6 +230,3 @@ fn target(input: &[u8]) -> Read<'_, Target> {
         _ => invalid::<(_, _)>("target"),
     }
 }
-
-#[cfg(test)]
-mod tests;

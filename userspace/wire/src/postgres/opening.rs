@@ -155,6 +155,3 @@ impl fmt::Debug for Opening<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

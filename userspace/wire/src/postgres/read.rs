@@ -79,21 +79,25 @@ fn named<'a, O>(
 }
 
 /// Byte1 or Int8.
+#[inline]
 pub(super) fn byte<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = u8, Error = Fault> {
     named(field, be_u8)
 }
 
 /// Int16, unsigned.
+#[inline]
 pub(super) fn int16<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = u16, Error = Fault> {
     named(field, be_u16)
 }
 
 /// Int32, unsigned.
+#[inline]
 pub(super) fn int32<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = u32, Error = Fault> {
     named(field, be_u32)
 }
 
 /// `count` bytes.
+#[inline]
 pub(super) fn bytes<'a>(
     field: &'static str,
     count: usize,
@@ -102,6 +106,7 @@ pub(super) fn bytes<'a>(
 }
 
 /// String: everything up to a zero byte, which is consumed and not returned.
+#[inline]
 pub(super) fn cstring<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = &'a [u8], Error = Fault> {
     move |input: &'a [u8]| {
         let end = memchr::memchr(0, input).ok_or(Err::Error(Fault::Short(field)))?;
@@ -112,6 +117,7 @@ pub(super) fn cstring<'a>(field: &'static str) -> impl Parser<&'a [u8], Output =
 }
 
 /// String that must be UTF-8.
+#[inline]
 pub(super) fn utf8<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = &'a str, Error = Fault> {
     move |input: &'a [u8]| {
         let (rest, text) = cstring(field).parse(input)?;
@@ -121,6 +127,7 @@ pub(super) fn utf8<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = &'
 }
 
 /// Int32 length, -1 for NULL, then that many bytes.
+#[inline]
 pub(super) fn value<'a>(
     field: &'static str,
 ) -> impl Parser<&'a [u8], Output = Option<&'a [u8]>, Error = Fault> {

@@ -1,8 +1,11 @@
+use std::fmt;
+
 use super::Header;
+use super::hidden::Hidden;
 use crate::WireError;
 
 /// Splits a stream into its complete messages: type and body of each. See [`messages`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Messages<'a> {
     rest: &'a [u8],
     failed: bool,
@@ -21,6 +24,15 @@ impl<'a> Messages<'a> {
     /// What follows the last message that was returned.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+}
+
+impl fmt::Debug for Messages<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages")
+            .field("rest", &Hidden(self.rest))
+            .field("failed", &self.failed)
+            .finish()
     }
 }
 

@@ -1,10 +1,11 @@
+use std::fmt;
+
 use bytes::{BufMut, BytesMut};
 
 use super::header::MAX_LENGTH;
 use crate::WireError;
 
 /// A message under construction at the end of a buffer. Unless it is finished, the buffer is left as it was.
-#[derive(Debug)]
 pub(super) struct Frame<'b> {
     out: &'b mut BytesMut,
     message: &'static str,
@@ -159,6 +160,15 @@ impl<'b> Frame<'b> {
     }
 }
 
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("message", &self.message)
+            .field("size", &self.size())
+            .finish()
+    }
+}
+
 impl Drop for Frame<'_> {
     fn drop(&mut self) {
         if !self.finished {
@@ -183,4 +193,33 @@ pub fn write_message(tag: u8, body: &[u8], out: &mut BytesMut) -> Result<(), Wir
     let mut frame = Frame::tagged(out, tag, "message");
     frame.bytes("body", body)?;
     frame.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::{Frame, length_word};
+
+    #[test]
+    fn lengths_beyond_the_signed_range_are_refused() {
+        assert_eq!(length_word(0), Some(0));
+        assert_eq!(length_word(0x7fff_ffff), Some(0x7fff_ffff));
+        assert_eq!(length_word(0x8000_0000), None);
+        assert_eq!(length_word(usize::MAX), None);
+    }
+
+    #[test]
+    fn unfinished_and_oversized_messages_leave_the_buffer_as_it_was() {
+        let mut out = BytesMut::from(&b"before"[..]);
+        let mut frame = Frame::tagged(&mut out, b'Q', "Query");
+        frame.byte(1);
+        drop(frame);
+        assert_eq!(&out[..], b"before");
+
+        let mut frame = Frame::untagged(&mut out, "StartupMessage");
+        frame.int32(0);
+        assert!(frame.finish_within(7).is_err());
+        assert_eq!(&out[..], b"before");
+    }
 }

@@ -118,7 +118,7 @@ fn salt(input: &[u8]) -> Read<'_, Authentication<'_>> {
 }
 
 /// The SASL mechanisms that a server offers, best first. Checked when they were read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mechanisms<'a>(
     /// Without the byte that ends the list.
     &'a [u8],
@@ -130,6 +130,12 @@ impl<'a> Mechanisms<'a> {
         self.0
             .split_inclusive(|byte| *byte == 0)
             .filter_map(|name| name.split_last().map(|(_, name)| name))
+    }
+}
+
+impl fmt::Debug for Mechanisms<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(Hidden)).finish()
     }
 }
 

@@ -1,8 +1,11 @@
+use std::fmt;
+
 use bytes::BytesMut;
 use nom::Parser;
 
 use super::tag;
 use crate::WireError;
+use crate::postgres::hidden::Hidden;
 use crate::postgres::read::{cstring, int32, whole};
 use crate::postgres::write::Frame;
 
@@ -56,7 +59,7 @@ impl<'a> NegotiateProtocolVersion<'a> {
 }
 
 /// The names of protocol options that a server does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct UnknownOptions<'a> {
     count: u32,
     bytes: &'a [u8],
@@ -78,6 +81,12 @@ impl<'a> UnknownOptions<'a> {
         self.bytes
             .split_inclusive(|byte| *byte == 0)
             .filter_map(|name| name.split_last().map(|(_, name)| name))
+    }
+}
+
+impl fmt::Debug for UnknownOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(Hidden)).finish()
     }
 }
 

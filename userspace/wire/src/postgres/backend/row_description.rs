@@ -1,3 +1,4 @@
+use std::fmt;
 use std::iter::FusedIterator;
 
 use bytes::BytesMut;
@@ -6,6 +7,7 @@ use nom::Parser;
 use super::tag;
 use crate::WireError;
 use crate::postgres::format::Format;
+use crate::postgres::hidden::Hidden;
 use crate::postgres::read::{Read, cstring, int16, int32, whole};
 use crate::postgres::write::Frame;
 
@@ -13,14 +15,14 @@ const MESSAGE: &str = "RowDescription";
 const FIELDS: &str = "fields";
 
 /// RowDescription: the columns of the rows that follow. Checked to the last byte when it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RowDescription<'a> {
     count: u16,
     bytes: &'a [u8],
 }
 
 /// One column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FieldDescription<'a> {
     /// The column's label.
     pub name: &'a [u8],
@@ -85,6 +87,12 @@ impl<'a> RowDescription<'a> {
     }
 }
 
+impl fmt::Debug for RowDescription<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 impl<'a> IntoIterator for RowDescription<'a> {
     type Item = FieldDescription<'a>;
     type IntoIter = FieldDescriptions<'a>;
@@ -131,8 +139,20 @@ impl<'a> FieldDescription<'a> {
     }
 }
 
+impl fmt::Debug for FieldDescription<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldDescription")
+            .field("name", &Hidden(self.name))
+            .field("table_oid", &self.table_oid)
+            .field("attribute", &self.attribute)
+            .field("type_oid", &self.type_oid)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Iterates over the columns of a [`RowDescription`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FieldDescriptions<'a> {
     left: u16,
     bytes: &'a [u8],
@@ -156,6 +176,12 @@ impl<'a> Iterator for FieldDescriptions<'a> {
 impl ExactSizeIterator for FieldDescriptions<'_> {}
 
 impl FusedIterator for FieldDescriptions<'_> {}
+
+impl fmt::Debug for FieldDescriptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
 
 /// Writes a whole RowDescription.
 ///

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use bytes::BytesMut;
 use nom::Parser;
 
@@ -9,7 +11,7 @@ use crate::postgres::write::Frame;
 const MESSAGE: &str = "StartupMessage";
 
 /// StartupMessage: the protocol version that the client asks for, and its parameters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Startup<'a> {
     /// Always 3 in what was read.
     pub major: u16,
@@ -64,6 +66,16 @@ impl<'a> Startup<'a> {
         }
         frame.byte(0);
         frame.finish_within(MAX_LENGTH)
+    }
+}
+
+impl fmt::Debug for Startup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Startup")
+            .field("major", &self.major)
+            .field("minor", &self.minor)
+            .field("parameters", &self.parameters.len())
+            .finish()
     }
 }
 
