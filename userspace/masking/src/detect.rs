@@ -1,0 +1,212 @@
+//! Finding, in a text, identifiers that have a form.
+
+use std::ops::Range;
+
+use bytes::{BufMut as _, BytesMut};
+use regex_automata::{Input, meta::Regex};
+use smallvec::SmallVec;
+
+use crate::{Mask, MaskError, plain};
+use needs::{Facts, Needs};
+
+mod checks;
+mod context;
+mod forms;
+mod needs;
+mod spec;
+mod verify;
+
+pub use spec::{Detector, DetectorSpec, Pattern};
+
+/// A set of detectors with their masks, compiled once and shared.
+///
+/// Works on the bytes of a text: ASCII where it looks for digits and letters, so that a text in any encoding that has
+/// ASCII as a subset is searched. Replacements start and end where characters do.
+///
+/// A text is taken in three steps, each for fewer texts: a count of digits and a look for marks such as `@`; one pass of an
+/// automaton for all detectors that are still possible; a search and a check (sums, ranges, words nearby) by each.
+#[derive(Debug, Default)]
+pub struct Detection {
+    rules: Vec<Rule>,
+    /// All rules at once, to say no with one pass; `None` if there is none.
+    any: Option<Regex>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    name: String,
+    mask: Mask,
+    /// `None` for a custom pattern, which is taken at its word.
+    detector: Option<Detector>,
+    needs: Needs,
+    regex: Regex,
+}
+
+/// Something found: which bytes, by which rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) range: Range<usize>,
+    rule: usize,
+}
+
+/// Hits in order, which do not overlap.
+pub(crate) type Hits = SmallVec<[Hit; 4]>;
+
+impl Detection {
+    /// Compiles detectors. Where two find overlapping text, the mask of the one named first is put on all of it.
+    ///
+    /// # Errors
+    /// A pattern that is no regular expression, is too big, or also matches nothing at all; a keyed mask whose key was not bound.
+    pub fn new(detectors: &[(DetectorSpec, Mask)]) -> Result<Self, DetectionError> {
+        let mut rules = Vec::with_capacity(detectors.len());
+        let mut patterns = Vec::with_capacity(detectors.len());
+        for (spec, mask) in detectors {
+            if let Some(name) = mask.unbound_key() {
+                return Err(MaskError::Unbound {
+                    name: name.to_owned(),
+                }
+                .into());
+            }
+            let pattern = spec.pattern();
+            rules.push(Rule {
+                name: spec.name().to_owned(),
+                mask: mask.clone(),
+                detector: spec.detector(),
+                needs: spec.needs(),
+                regex: forms::compile(spec.name(), &[pattern])?,
+            });
+            patterns.push(pattern);
+        }
+        let any = match patterns.as_slice() {
+            [] => None,
+            patterns => Some(forms::compile("all detectors", patterns)?),
+        };
+        Ok(Self { rules, any })
+    }
+
+    /// Whether there are no detectors.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Whether anything is found; then the text, with every hit replaced, was appended, and `on_hit` called with a
+    /// detector's name for each hit.
+    pub fn redact(&self, text: &[u8], out: &mut BytesMut, mut on_hit: impl FnMut(&str)) -> bool {
+        let hits = self.find(text);
+        if hits.is_empty() {
+            return false;
+        }
+        let mut rest = 0;
+        for hit in &hits {
+            out.put_slice(text.get(rest..hit.range.start).unwrap_or_default());
+            self.replace(hit, text.get(hit.range.clone()).unwrap_or_default(), out);
+            on_hit(self.name(hit));
+            rest = hit.range.end;
+        }
+        out.put_slice(text.get(rest..).unwrap_or_default());
+        true
+    }
+
+    /// The name of the detector that found it.
+    pub(crate) fn name(&self, hit: &Hit) -> &str {
+        self.rules.get(hit.rule).map_or("", |rule| &rule.name)
+    }
+
+    /// Appends what is shown instead.
+    pub(crate) fn replace(&self, hit: &Hit, found: &[u8], out: &mut BytesMut) {
+        plain::mask(
+            self.rules.get(hit.rule).map_or(&Mask::Redact, |rule| &rule.mask),
+            found,
+            out,
+        );
+    }
+
+    /// Everything found.
+    pub(crate) fn find(&self, text: &[u8]) -> Hits {
+        let mut hits = Hits::new();
+        let Some(any) = &self.any else { return hits };
+        let facts = Facts::of(text);
+        let mut possible = self
+            .rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.needs.met_by(&facts));
+        // One rule left is searched at once; more are ruled out together first.
+        let (Some(first), second) = (possible.next(), possible.next()) else {
+            return hits;
+        };
+        if second.is_some() && !any.is_match(text) {
+            return hits;
+        }
+        for (number, rule) in [first].into_iter().chain(second).chain(possible) {
+            rule.find(text, |range| hits.push(Hit { range, rule: number }));
+        }
+        in_order(hits)
+    }
+}
+
+impl Rule {
+    fn find(&self, text: &[u8], mut hit: impl FnMut(Range<usize>)) {
+        let mut at = 0;
+        while let Some(found) = self.regex.search(&Input::new(text).span(at..text.len())) {
+            let range = found.range();
+            let verified = match self.detector {
+                Some(detector) => verify::verify(detector, text, range.clone()),
+                None => Some(range.clone()),
+            };
+            at = match verified {
+                Some(range) => {
+                    let end = range.end;
+                    hit(range);
+                    end.max(found.start() + 1)
+                }
+                None => verify::next_start(self.detector, text, found.start()),
+            };
+        }
+    }
+}
+
+/// Sorts, and joins what overlaps, so that nothing of a hit stays because another began within it.
+fn in_order(mut hits: Hits) -> Hits {
+    if hits.len() < 2 {
+        return hits;
+    }
+    hits.sort_unstable_by_key(|hit| (hit.range.start, hit.rule));
+    let mut joined = Hits::new();
+    for hit in hits {
+        match joined.last_mut() {
+            Some(last) if hit.range.start < last.range.end => {
+                last.range.end = last.range.end.max(hit.range.end);
+                last.rule = last.rule.min(hit.rule);
+            }
+            _ => joined.push(hit),
+        }
+    }
+    joined
+}
+
+/// Why a set of detectors is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DetectionError {
+    /// Not a regular expression, or too big a one.
+    #[error("the pattern of `{name}` can't be used: {reason}")]
+    Pattern {
+        /// The detector.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It would be found everywhere.
+    #[error("the pattern of `{name}` also matches an empty text")]
+    Empty {
+        /// The detector.
+        name: String,
+    },
+    /// A mask that can't be used.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+}
+
+#[cfg(test)]
+mod tests;
