@@ -1,0 +1,151 @@
+//! One connection, from accept to its protocol.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use interdict_identity::{Facts, Identity};
+use interdict_record::{Event, Record, SessionEnded, SessionStarted};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::address::Address;
+use crate::{Accepted, Origin, Proxy, Service, now};
+
+/// What is known of a connection before a byte of it was read.
+pub(crate) struct Connection {
+    pub(crate) session_id: Uuid,
+    pub(crate) service: Arc<Service>,
+    pub(crate) upstream: Address,
+    pub(crate) identity: Identity,
+}
+
+impl Proxy {
+    /// Serves an accepted connection to its end. Failures are recorded and logged, not returned: there is nobody left to
+    /// tell.
+    pub async fn serve(self: Arc<Self>, accepted: Accepted) {
+        if let Err(error) = self.try_serve(accepted).await {
+            tracing::warn!(%error, "a connection failed");
+        }
+    }
+
+    async fn try_serve(&self, accepted: Accepted) -> Result<(), ServeError> {
+        accepted.stream.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(accepted.stream)?;
+        stream.set_nodelay(true)?;
+        let (peer, local) = (canonical(stream.peer_addr()?), canonical(stream.local_addr()?));
+        let (index, origin) = if let Some(service) = accepted.service {
+            (service, None)
+        } else {
+            let found = self.origins.as_ref().and_then(|origins| origins.take(peer, local, accepted.netns_cookie));
+            match found {
+                Some(origin) => (origin.service, Some(origin)),
+                None => return self.refuse_unknown(peer, local).await,
+            }
+        };
+        let service = self.services.get(index).cloned().ok_or(ServeError::Service(index))?;
+        let connection = self.begin(service, origin, peer, local).await?;
+        crate::postgres::serve(self, stream, connection).await
+    }
+
+    /// A connection that no connect hook announced: somebody dialled the proxy's port itself.
+    async fn refuse_unknown(&self, peer: SocketAddr, local: SocketAddr) -> Result<(), ServeError> {
+        let detail = BTreeMap::from([
+            ("peer".to_owned(), peer.to_string()),
+            ("listener".to_owned(), local.to_string()),
+            ("reason".to_owned(), "direct_to_listener".to_owned()),
+        ]);
+        let event = Event {
+            at: now(),
+            kind: "connect_refused".to_owned(),
+            actor: "daemon".to_owned(),
+            message: format!("{peer} connected to the proxy's own port; only redirected connections are served there"),
+            detail,
+        };
+        let ticket = self.audit.append(vec![Record::Event(Box::new(event))]).await?;
+        ticket.durable().await?;
+        Ok(())
+    }
+
+    /// Finds out who is calling and writes it down before anything else happens.
+    async fn begin(
+        &self,
+        service: Arc<Service>,
+        origin: Option<Origin>,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> Result<Connection, ServeError> {
+        let started_at = now();
+        let (facts, workload, destination) = match origin {
+            Some(origin) => (origin.facts, origin.workload, origin.destination),
+            None => (Facts::Address(peer.ip()), None, local),
+        };
+        let upstream = service.upstream.clone().unwrap_or(Address::Ip(destination));
+        let resolver = Arc::clone(&self.resolver);
+        // Reading /proc and hashing an executable block.
+        let identity = tokio::task::spawn_blocking(move || resolver.resolve(&facts)).await?;
+        let session_id = Uuid::now_v7();
+        let process = identity.process.clone().unwrap_or_default();
+        let known = identity.process.is_some();
+        let started = SessionStarted {
+            session_id,
+            started_at,
+            service: service.name.clone(),
+            protocol: "postgres".to_owned(),
+            workload: workload.or_else(|| identity.facts.get("workload").cloned()),
+            identity: identity.name.clone(),
+            attestation: identity.attestation.as_str().to_owned(),
+            claims: BTreeMap::new(),
+            pid: known.then_some(process.pid),
+            process_started_at: process.started_at,
+            uid: known.then_some(process.uid),
+            executable: process.executable,
+            executable_digest: process.executable_digest,
+            command: process.command,
+            ancestry: process.ancestry,
+            cgroup: process.cgroup,
+            unit: process.unit,
+            container_id: process.container_id,
+            pod: process.pod_uid,
+            namespace: None,
+            service_account: None,
+            origin_address: Some(destination.ip().to_string()),
+            origin_port: Some(destination.port()),
+            upstream_address: Some(upstream.to_string()),
+            flags: identity.flags.clone(),
+        };
+        let ticket = self.audit.append(vec![Record::SessionStarted(Box::new(started))]).await?;
+        ticket.durable().await?;
+        Ok(Connection { session_id, service, upstream, identity })
+    }
+
+    /// Writes down that a session ended before it had an engine.
+    pub(crate) async fn end_early(&self, session_id: Uuid, reason: &str) -> Result<(), ServeError> {
+        let ended = SessionEnded {
+            session_id,
+            ended_at: now(),
+            end_reason: reason.to_owned(),
+            ..SessionEnded::default()
+        };
+        self.audit.append(vec![Record::SessionEnded(Box::new(ended))]).await?;
+        Ok(())
+    }
+}
+
+/// IPv4 addresses as such, also where a socket of the other family carries them.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Why a connection could not be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the audit does not take records, so nothing is forwarded: {0}")]
+    Audit(#[from] interdict_audit::AuditError),
+    #[error("the identity could not be looked up: {0}")]
+    Identity(#[from] tokio::task::JoinError),
+    #[error("no service has the index {0}")]
+    Service(usize),
+}

@@ -1,0 +1,96 @@
+//! Catalogues shared between sessions, and each as every policy in force sees it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use interdict_policy::Effective;
+
+use super::{Catalogue, MaskMap};
+
+/// Which database of which service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The service's name.
+    pub service: String,
+    /// Its address.
+    pub upstream: String,
+    /// The database.
+    pub database: String,
+}
+
+/// The newest catalogue of each database.
+///
+/// The lock is taken when a session starts, when DDL is seen and when a policy changes, never for a statement.
+#[derive(Debug, Default)]
+pub struct Catalogues {
+    entries: Mutex<HashMap<Key, Entry>>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Grows with every change that was seen; a catalogue read before it is stale.
+    version: Arc<AtomicU64>,
+    catalogue: Option<(u64, Arc<Catalogue>)>,
+    /// Views of `catalogue` by policy; few policies are in force at a time.
+    maps: Vec<(Effective, Arc<MaskMap>)>,
+}
+
+/// How many policies' views of one catalogue are kept.
+const MAPS: usize = 16;
+
+impl Catalogues {
+    fn with<R>(&self, key: &Key, f: impl FnOnce(&mut Entry) -> R) -> R {
+        // A poisoned lock means that a thread panicked between two plain stores; the data is still whole.
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        f(entries.entry(key.clone()).or_default())
+    }
+
+    /// The schema's version, for sessions to look at without the lock: a catalogue read from now on has it.
+    pub fn version(&self, key: &Key) -> Arc<AtomicU64> {
+        self.with(key, |entry| Arc::clone(&entry.version))
+    }
+
+    /// A change of the schema was seen: catalogues read so far are stale.
+    pub fn invalidate(&self, key: &Key) {
+        self.with(key, |entry| {
+            entry.version.fetch_add(1, Ordering::AcqRel);
+            entry.maps.clear();
+        });
+    }
+
+    /// Puts in a catalogue whose reading began at `version`.
+    pub fn publish(&self, key: &Key, version: u64, catalogue: Arc<Catalogue>) {
+        self.with(key, |entry| {
+            if entry.catalogue.as_ref().is_none_or(|(have, _)| *have <= version) {
+                entry.catalogue = Some((version, catalogue));
+                entry.maps.clear();
+            }
+        });
+    }
+
+    /// The current catalogue through a policy, and its version; `None` if there is none or it is stale.
+    pub fn map(&self, key: &Key, effective: &Effective) -> Option<(u64, Arc<MaskMap>)> {
+        let (version, catalogue) = self.with(key, |entry| {
+            let (have, catalogue) = entry.catalogue.as_ref()?;
+            if *have != entry.version.load(Ordering::Acquire) {
+                return None;
+            }
+            let found = entry.maps.iter().find(|(known, _)| known.same(effective));
+            Some((*have, found.map_or_else(|| Err(Arc::clone(catalogue)), |(_, map)| Ok(Arc::clone(map)))))
+        })?;
+        let catalogue = match catalogue {
+            Ok(map) => return Some((version, map)),
+            Err(catalogue) => catalogue,
+        };
+        // Built outside the lock: a large catalogue takes milliseconds.
+        let map = Arc::new(MaskMap::new(catalogue, effective, &key.database));
+        self.with(key, |entry| {
+            if entry.version.load(Ordering::Acquire) == version {
+                entry.maps.truncate(MAPS - 1);
+                entry.maps.insert(0, (effective.clone(), Arc::clone(&map)));
+            }
+        });
+        Some((version, map))
+    }
+}

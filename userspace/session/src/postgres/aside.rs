@@ -1,0 +1,141 @@
+//! The engine's own questions to the server: the catalogue, and what a statement's result would look like.
+//!
+//! They are asked over the client's session when nothing is outstanding, under names of their own, so that the client's
+//! prepared statements, portals and transaction are as before. Inside a pipeline that the client has not yet ended with
+//! Sync they end with Flush, because a Sync would end the client's implicit transaction.
+
+use bytes::{Bytes, BytesMut};
+use interdict_wire::WireError;
+use interdict_wire::postgres::backend::Message;
+use interdict_wire::postgres::frontend::{self, Target, write_bind, write_parse};
+
+use crate::catalogue::{QUERY, ReadError, Reader};
+
+/// The name under which the engine prepares and binds.
+pub(super) const NAME: &[u8] = b"interdict";
+
+const CLOSE: frontend::Message<'static> = frontend::Message::Close { target: Target::Statement, name: NAME };
+
+/// A question under way.
+#[derive(Debug)]
+pub(super) struct Aside {
+    kind: Kind,
+    /// Ends with ReadyForQuery rather than with the last CloseComplete.
+    sync: bool,
+    /// CloseComplete messages still to come.
+    closes: u8,
+    error: Option<Bytes>,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Catalogue { reader: Reader, version: u64 },
+    Probe { key: u64, description: Option<Bytes>, no_data: bool },
+}
+
+/// Why an aside came to nothing though the server did not say so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Catalogue(#[from] ReadError),
+    #[error("an answer to the proxy's own question has another form than was asked for")]
+    Unexpected,
+}
+
+/// How far an aside is.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// More is to come.
+    Going,
+    /// It is over.
+    Done,
+}
+
+/// What came of an aside.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Catalogue { reader: Reader, version: u64 },
+    /// The RowDescription message's body, or none if the statement returns no rows.
+    Probe { key: u64, description: Option<Bytes> },
+    /// The server's ErrorResponse, whole.
+    ServerError { message: Bytes, catalogue: bool },
+    Failure(Failure),
+}
+
+impl Aside {
+    /// Asks for the catalogue.
+    pub(super) fn catalogue(version: u64, sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+        CLOSE.write(out)?;
+        write_parse(out, NAME, QUERY.as_bytes(), &[])?;
+        write_bind(out, NAME, NAME, &[], [], &[])?;
+        frontend::Message::Execute { portal: NAME, max_rows: 0 }.write(out)?;
+        frontend::Message::Close { target: Target::Portal, name: NAME }.write(out)?;
+        CLOSE.write(out)?;
+        Self::end(sync, out)?;
+        Ok(Self { kind: Kind::Catalogue { reader: Reader::default(), version }, sync, closes: 3, error: None, failure: None })
+    }
+
+    /// Asks what a statement's result would look like, without running it.
+    pub(super) fn probe(key: u64, text: &[u8], types: &[u32], sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+        CLOSE.write(out)?;
+        write_parse(out, NAME, text, types)?;
+        frontend::Message::Describe { target: Target::Statement, name: NAME }.write(out)?;
+        CLOSE.write(out)?;
+        Self::end(sync, out)?;
+        let kind = Kind::Probe { key, description: None, no_data: false };
+        Ok(Self { kind, sync, closes: 2, error: None, failure: None })
+    }
+
+    fn end(sync: bool, out: &mut BytesMut) -> Result<(), WireError> {
+        if sync { frontend::Message::Sync.write(out) } else { frontend::Message::Flush.write(out) }
+    }
+
+    /// Takes the next message of the answer. `whole` is the message with its tag and length.
+    pub(super) fn take(&mut self, message: &Message<'_>, whole: &[u8]) -> Progress {
+        match (message, &mut self.kind) {
+            (Message::CloseComplete, _) => {
+                self.closes = self.closes.saturating_sub(1);
+                return self.progress(self.closes == 0 && !self.sync);
+            }
+            (Message::ReadyForQuery(_), _) => return self.progress(self.sync),
+            (Message::ErrorResponse(_), _) => {
+                self.error = Some(Bytes::copy_from_slice(whole));
+                return self.progress(!self.sync);
+            }
+            (Message::ParseComplete | Message::BindComplete | Message::ParameterDescription(_), _)
+            | (Message::CommandComplete(_), Kind::Catalogue { .. }) => {}
+            (Message::DataRow(row), Kind::Catalogue { reader, .. }) => {
+                if let Err(error) = reader.row(row.iter()) {
+                    self.failure = Some(error.into());
+                }
+            }
+            (Message::RowDescription(_), Kind::Probe { description, .. }) => {
+                *description = Some(Bytes::copy_from_slice(whole.get(5..).unwrap_or_default()));
+            }
+            (Message::NoData, Kind::Probe { no_data, .. }) => *no_data = true,
+            _ => self.failure = Some(Failure::Unexpected),
+        }
+        Progress::Going
+    }
+
+    fn progress(&self, done: bool) -> Progress {
+        if done { Progress::Done } else { Progress::Going }
+    }
+
+    /// What came of it.
+    pub(super) fn finish(self) -> Outcome {
+        if let Some(message) = self.error {
+            return Outcome::ServerError { message, catalogue: matches!(self.kind, Kind::Catalogue { .. }) };
+        }
+        if let Some(failure) = self.failure {
+            return Outcome::Failure(failure);
+        }
+        match self.kind {
+            Kind::Catalogue { reader, version } => Outcome::Catalogue { reader, version },
+            Kind::Probe { key, description: Some(description), .. } => Outcome::Probe { key, description: Some(description) },
+            Kind::Probe { key, no_data: true, .. } => Outcome::Probe { key, description: None },
+            Kind::Probe { .. } => Outcome::Failure(Failure::Unexpected),
+        }
+    }
+}
