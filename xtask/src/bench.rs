@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 
 use self::endpoint::Endpoint;
 use self::load::Load;
-use self::report::{Report, Sample};
+use self::report::{Machine, Report, Sample};
 use crate::build::{self, Profile};
 use crate::cleanup::Cleanup;
 use crate::ui;
@@ -99,7 +99,7 @@ fn measure(
         spinner.finish_and_clear();
         ui::done(load.name(), started.elapsed());
     }
-    Ok(Report::new(&endpoints, &loads, samples))
+    Ok(Report::new(Machine::here(&server)?, &endpoints, &loads, samples))
 }
 
 impl Endpoint {

@@ -1,6 +1,8 @@
 //! From samples to one table.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,6 +10,7 @@ use serde::Serialize;
 
 use super::endpoint::Endpoint;
 use super::load::{Load, Run};
+use crate::postgres::Postgres;
 use crate::ui::table::{Align, render};
 
 /// One turn of one endpoint.
@@ -63,15 +66,42 @@ struct Row {
     mb_per_second: Option<f64>,
 }
 
+/// Where it was measured: figures of two machines are not to be compared.
+#[derive(Debug, Serialize)]
+pub(super) struct Machine {
+    cores: usize,
+    kernel: String,
+    postgres: String,
+}
+
+impl Machine {
+    /// This one, with the server that was measured against.
+    pub(super) fn here(server: &Postgres) -> Result<Self> {
+        Ok(Self {
+            cores: thread::available_parallelism()?.get(),
+            kernel: fs::read_to_string("/proc/sys/kernel/osrelease")?
+                .trim()
+                .to_owned(),
+            postgres: server.run("postgres", "SHOW server_version")?.trim().to_owned(),
+        })
+    }
+}
+
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    machine: Machine,
     summary: Vec<Row>,
     samples: Vec<Sample>,
 }
 
 impl Report {
-    pub(super) fn new(endpoints: &[Endpoint], loads: &[Load], samples: Vec<Sample>) -> Self {
+    pub(super) fn new(
+        machine: Machine,
+        endpoints: &[Endpoint],
+        loads: &[Load],
+        samples: Vec<Sample>,
+    ) -> Self {
         let of = |load: &Load, endpoint: &str| -> Vec<&Sample> {
             samples
                 .iter()
@@ -85,7 +115,11 @@ impl Report {
                 summary.extend(row(load.name(), endpoint, &of(load, endpoint.name), &base));
             }
         }
-        Self { summary, samples }
+        Self {
+            machine,
+            summary,
+            samples,
+        }
     }
 
     /// The table, and how to read it.
@@ -122,7 +156,9 @@ impl Report {
         let _ = writeln!(
             text,
             "\nRatios are taken within a round: their middle, least and greatest. CPU is the endpoint's own process.\n\
-             \"copy\" looks at nothing: it is the floor of a hop through userspace. Load, proxies and server share this machine."
+             \"copy\" looks at nothing: it is the floor of a hop through userspace. Load, proxies and server share\n\
+             this machine: {} cores, Linux {}, PostgreSQL {}.",
+            self.machine.cores, self.machine.kernel, self.machine.postgres
         );
         text
     }
@@ -209,6 +245,11 @@ mod tests {
             port: 2,
             process: Some(1),
         };
+        let machine = Machine {
+            cores: 2,
+            kernel: "6.1".into(),
+            postgres: "15".into(),
+        };
         // The machine is half as fast in the second round: the ratio doesn't move.
         let samples = vec![
             sample(&load, &direct, 0, 1000.0, 50),
@@ -216,7 +257,7 @@ mod tests {
             sample(&load, &copy, 1, 300.0, 80),
             sample(&load, &direct, 1, 500.0, 50),
         ];
-        let report = Report::new(&[direct, copy], &[load], samples);
+        let report = Report::new(machine, &[direct, copy], &[load], samples);
         let row = report.summary.last().unwrap();
         assert_eq!((row.endpoint, row.ratio), ("copy", [0.6, 0.6, 0.6]));
         assert_eq!((row.added_us, row.cpu_us_per_operation), (Some(30.0), Some(10.0)));
