@@ -250,9 +250,7 @@ fn of_address(address: IpAddr) -> Identity {
 
 /// The rule is on the crate's page.
 fn name(seen: &Process, placement: &Placement) -> String {
-    let service = |unit: &&String| {
-        unit.ends_with(".service") && placement.user_unit.is_none() && !unit.starts_with("user@")
-    };
+    let service = |unit: &&String| unit.ends_with(".service") && !unit.starts_with("user@");
     if let Some(uid) = &placement.pod_uid {
         format!("pod:{uid}")
     } else if let Some(container) = &placement.container {

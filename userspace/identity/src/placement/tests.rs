@@ -132,6 +132,7 @@ fn paths_of_the_field() {
         ),
         // from inside a cgroup namespace
         ("/../system.slice/billing.service", "- - - - -"),
+        ("/system.slice/../billing.service", "- - - - -"),
         // near misses
         ("/docker/0123", "- - - - -"),
         ("/kubepods/podnothing/ID", "- - - - -"),

@@ -10,7 +10,11 @@ struct Running(Child);
 
 impl Running {
     fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
+        // A file just written cannot be executed while another test's child, on its way to exec, still has it open.
+        Self(wait_for(|| match command.stdin(Stdio::null()).spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
+            started => Some(started.unwrap()),
+        }))
     }
 }
 
