@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray, MapArray, PrimitiveArray, RecordBatch, StringArray,
-    StructArray,
+    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray, MapArray, PrimitiveArray,
+    RecordBatch, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::extension::Uuid as UuidExtension;
@@ -23,14 +23,20 @@ const ENTRIES: &str = "key_value";
 /// The Arrow schema of a table.
 pub(crate) fn schema(table: Table) -> SchemaRef {
     let required = |name: &str| matches!(name, "seq" | "previous_hash" | "hash");
-    let fields = table.columns().iter().map(|column| field(column.name, &column.kind, !required(column.name)));
+    let fields = table
+        .columns()
+        .iter()
+        .map(|column| field(column.name, &column.kind, !required(column.name)));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Rows, all of one table, as one batch.
 pub(crate) fn batch(schema: &SchemaRef, table: Table, rows: &[Row]) -> Result<RecordBatch, ArrowError> {
     let arrays = table.columns().iter().enumerate().map(|(index, column)| {
-        let cells: Vec<&Value> = rows.iter().map(|row| row.values.get(index).unwrap_or(&Value::Null)).collect();
+        let cells: Vec<&Value> = rows
+            .iter()
+            .map(|row| row.values.get(index).unwrap_or(&Value::Null))
+            .collect();
         array(&column.kind, &cells)
     });
     RecordBatch::try_new(Arc::clone(schema), arrays.collect::<Result<_, _>>()?)
@@ -38,7 +44,11 @@ pub(crate) fn batch(schema: &SchemaRef, table: Table, rows: &[Row]) -> Result<Re
 
 fn field(name: &str, kind: &Kind, nullable: bool) -> Field {
     let field = Field::new(name, data_type(kind), nullable);
-    if *kind == Kind::Uuid { field.with_extension_type(UuidExtension) } else { field }
+    if *kind == Kind::Uuid {
+        field.with_extension_type(UuidExtension)
+    } else {
+        field
+    }
 }
 
 fn fields(kinds: &[(String, Kind)]) -> Fields {
@@ -46,7 +56,10 @@ fn fields(kinds: &[(String, Kind)]) -> Fields {
 }
 
 fn entries(value: &Kind) -> Fields {
-    Fields::from(vec![field("key", &Kind::Text, false), field("value", value, true)])
+    Fields::from(vec![
+        field("key", &Kind::Text, false),
+        field("value", value, true),
+    ])
 }
 
 fn data_type(kind: &Kind) -> DataType {
@@ -58,9 +71,10 @@ fn data_type(kind: &Kind) -> DataType {
         Kind::Uuid => DataType::FixedSizeBinary(16),
         Kind::Bytes(size) => DataType::FixedSizeBinary(*size),
         Kind::List(element) => DataType::List(Arc::new(field(ELEMENT, element, true))),
-        Kind::Map(value) => {
-            DataType::Map(Arc::new(Field::new(ENTRIES, DataType::Struct(entries(value)), false)), false)
-        }
+        Kind::Map(value) => DataType::Map(
+            Arc::new(Field::new(ENTRIES, DataType::Struct(entries(value)), false)),
+            false,
+        ),
         Kind::Struct(kinds) => DataType::Struct(fields(kinds)),
     }
 }
@@ -71,22 +85,38 @@ fn mismatch(kind: &Kind) -> ArrowError {
 
 /// One array of `kind` from cells that are of that kind or null.
 fn array(kind: &Kind, cells: &[&Value]) -> Result<ArrayRef, ArrowError> {
-    fn each<'a, T>(kind: &Kind, cells: &[&'a Value], take: impl Fn(&'a Value) -> Option<T>) -> Result<Vec<Option<T>>, ArrowError> {
+    fn each<'a, T>(
+        kind: &Kind,
+        cells: &[&'a Value],
+        take: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, ArrowError> {
         let one = |cell: &&'a Value| match take(cell) {
             None if **cell != Value::Null => Err(mismatch(kind)),
             value => Ok(value),
         };
         cells.iter().map(one).collect()
     }
-    let nulls = || NullBuffer::from_iter(cells.iter().map(|cell| **cell != Value::Null));
+    let nulls = || {
+        cells
+            .iter()
+            .map(|cell| **cell != Value::Null)
+            .collect::<NullBuffer>()
+    };
     Ok(match kind {
         Kind::Bool => {
-            let take = |cell: &Value| if let Value::Bool(value) = cell { Some(*value) } else { None };
+            let take = |cell: &Value| {
+                if let Value::Bool(value) = cell {
+                    Some(*value)
+                } else {
+                    None
+                }
+            };
             Arc::new(BooleanArray::from(each(kind, cells, take)?))
         }
         Kind::Integer => Arc::new(Int64Array::from(each(kind, cells, Value::as_integer)?)),
         Kind::Time => {
-            let times = PrimitiveArray::<TimestampMicrosecondType>::from(each(kind, cells, Value::as_integer)?);
+            let times =
+                PrimitiveArray::<TimestampMicrosecondType>::from(each(kind, cells, Value::as_integer)?);
             Arc::new(times.with_timezone("UTC"))
         }
         Kind::Text => Arc::new(StringArray::from(each(kind, cells, Value::as_text)?)),
@@ -96,14 +126,31 @@ fn array(kind: &Kind, cells: &[&Value]) -> Result<ArrayRef, ArrowError> {
             Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, size)?)
         }
         Kind::List(element) => {
-            let lists = each(kind, cells, |cell| if let Value::List(values) = cell { Some(values) } else { None })?;
+            let lists = each(kind, cells, |cell| {
+                if let Value::List(values) = cell {
+                    Some(values)
+                } else {
+                    None
+                }
+            })?;
             let offsets = OffsetBuffer::from_lengths(lists.iter().map(|list| list.map_or(0, Vec::len)));
             let flat: Vec<&Value> = lists.into_iter().flatten().flatten().collect();
             let field = Arc::new(field(ELEMENT, element, true));
-            Arc::new(ListArray::try_new(field, offsets, array(element, &flat)?, Some(nulls()))?)
+            Arc::new(ListArray::try_new(
+                field,
+                offsets,
+                array(element, &flat)?,
+                Some(nulls()),
+            )?)
         }
         Kind::Map(value) => {
-            let maps = each(kind, cells, |cell| if let Value::Map(entries) = cell { Some(entries) } else { None })?;
+            let maps = each(kind, cells, |cell| {
+                if let Value::Map(entries) = cell {
+                    Some(entries)
+                } else {
+                    None
+                }
+            })?;
             let offsets = OffsetBuffer::from_lengths(maps.iter().map(|map| map.map_or(0, Vec::len)));
             let flat: Vec<&(String, Value)> = maps.into_iter().flatten().flatten().collect();
             let keys: ArrayRef = Arc::new(StringArray::from_iter_values(flat.iter().map(|(key, _)| key)));
@@ -115,13 +162,23 @@ fn array(kind: &Kind, cells: &[&Value]) -> Result<ArrayRef, ArrowError> {
         Kind::Struct(kinds) => {
             let arrays = kinds.iter().map(|(name, kind)| {
                 let pick = |cell: &&'_ Value| match cell {
-                    Value::Struct(fields) => fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()),
+                    Value::Struct(fields) => fields
+                        .iter()
+                        .find(|(field, _)| field == name)
+                        .map(|(_, value)| value.clone()),
                     _ => None,
                 };
-                let inner: Vec<Value> = cells.iter().map(|cell| pick(cell).unwrap_or(Value::Null)).collect();
+                let inner: Vec<Value> = cells
+                    .iter()
+                    .map(|cell| pick(cell).unwrap_or(Value::Null))
+                    .collect();
                 array(kind, &inner.iter().collect::<Vec<_>>())
             });
-            Arc::new(StructArray::try_new(fields(kinds), arrays.collect::<Result<_, _>>()?, Some(nulls()))?)
+            Arc::new(StructArray::try_new(
+                fields(kinds),
+                arrays.collect::<Result<_, _>>()?,
+                Some(nulls()),
+            )?)
         }
     })
 }
@@ -144,14 +201,22 @@ pub(crate) fn cell(array: &dyn Array, row: usize) -> Option<Value> {
             Value::Time(down::<PrimitiveArray<TimestampMicrosecondType>>(array)?.value(row))
         }
         DataType::Utf8 => Value::Text(down::<StringArray>(array)?.value(row).to_owned()),
-        DataType::FixedSizeBinary(_) => Value::Bytes(down::<FixedSizeBinaryArray>(array)?.value(row).to_vec()),
+        DataType::FixedSizeBinary(_) => {
+            Value::Bytes(down::<FixedSizeBinaryArray>(array)?.value(row).to_vec())
+        }
         DataType::List(_) => {
             let values = down::<ListArray>(array)?.value(row);
-            Value::List((0..values.len()).map(|index| cell(&values, index)).collect::<Option<_>>()?)
+            Value::List(
+                (0..values.len())
+                    .map(|index| cell(&values, index))
+                    .collect::<Option<_>>()?,
+            )
         }
         DataType::Map(..) => {
             let entries = down::<MapArray>(array)?.value(row);
-            let keys = entries.column_by_name("key").or_else(|| entries.columns().first())?;
+            let keys = entries
+                .column_by_name("key")
+                .or_else(|| entries.columns().first())?;
             let keys = down::<StringArray>(keys)?;
             let values = entries.columns().get(1)?;
             let one = |index| Some((keys.value(index).to_owned(), cell(values, index)?));
@@ -159,7 +224,8 @@ pub(crate) fn cell(array: &dyn Array, row: usize) -> Option<Value> {
         }
         DataType::Struct(fields) => {
             let columns = down::<StructArray>(array)?.columns();
-            let one = |(field, column): (&Arc<Field>, &ArrayRef)| Some((field.name().clone(), cell(column, row)?));
+            let one =
+                |(field, column): (&Arc<Field>, &ArrayRef)| Some((field.name().clone(), cell(column, row)?));
             Value::Struct(fields.iter().zip(columns).map(one).collect::<Option<_>>()?)
         }
         _ => return None,

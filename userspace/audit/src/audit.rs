@@ -71,8 +71,12 @@ impl Audit {
     ///
     /// # Errors
     /// The directory is in use, can't be written, or holds something that must be looked at by a person first.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the settings are the audit's from here on"
+    )]
     pub fn open(config: Config) -> Result<Self, AuditError> {
-        open::open(config)
+        open::open(&config)
     }
 
     /// Queues records as one unit, in order. Waits while the queue is full. Appends of one task that are awaited one
@@ -89,11 +93,23 @@ impl Audit {
         }
         // One append may be larger than the whole queue: it takes all of it, then.
         let permits = u32::try_from(frames.len().clamp(1, inner.queue_bytes)).unwrap_or(u32::MAX);
-        let room = inner.shared.queue.acquire_many(permits).await.map_err(|_| AuditError::Closed)?;
+        let room = inner
+            .shared
+            .queue
+            .acquire_many(permits)
+            .await
+            .map_err(|_| AuditError::Closed)?;
         inner.usable()?;
         room.forget();
         let (done, ticket) = oneshot::channel();
-        inner.writer.send(Command::Append { frames, permits, done }).map_err(|_| AuditError::Closed)?;
+        inner
+            .writer
+            .send(Command::Append {
+                frames,
+                permits,
+                done,
+            })
+            .map_err(|_| AuditError::Closed)?;
         Ok(Ticket { done: ticket })
     }
 
@@ -132,7 +148,12 @@ impl Audit {
 
     /// How the audit does, for metrics and readiness.
     pub fn health(&self) -> Health {
-        self.inner.shared.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .shared
+            .health
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -152,20 +173,28 @@ impl Inner {
 
     async fn flush(&self) -> Result<(), AuditError> {
         let (done, flushed) = oneshot::channel();
-        self.writer.send(Command::Flush(done)).map_err(|_| AuditError::Closed)?;
+        self.writer
+            .send(Command::Flush(done))
+            .map_err(|_| AuditError::Closed)?;
         flushed.await.map_err(|_| AuditError::Closed)?
     }
 
     async fn seal(&self) -> Result<(), AuditError> {
         let (reply, sealed) = oneshot::channel();
-        self.shared.keeper.send(Ask::Seal(reply)).map_err(|_| AuditError::Closed)?;
+        self.shared
+            .keeper
+            .send(Ask::Seal(reply))
+            .map_err(|_| AuditError::Closed)?;
         sealed.await.map_err(|_| AuditError::Closed)?
     }
 
     async fn finish(&self) -> Result<(), AuditError> {
         self.flush().await?;
         let (reply, endings) = oneshot::channel();
-        self.shared.keeper.send(Ask::Endings(reply)).map_err(|_| AuditError::Closed)?;
+        self.shared
+            .keeper
+            .send(Ask::Endings(reply))
+            .map_err(|_| AuditError::Closed)?;
         let endings = endings.await.map_err(|_| AuditError::Closed)??;
         let mut frames = Vec::new();
         for record in &endings {
@@ -173,7 +202,13 @@ impl Inner {
         }
         if !frames.is_empty() {
             let (done, written) = oneshot::channel();
-            self.writer.send(Command::Append { frames, permits: 0, done }).map_err(|_| AuditError::Closed)?;
+            self.writer
+                .send(Command::Append {
+                    frames,
+                    permits: 0,
+                    done,
+                })
+                .map_err(|_| AuditError::Closed)?;
             written.await.map_err(|_| AuditError::Closed)??;
             self.flush().await?;
         }

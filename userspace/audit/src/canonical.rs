@@ -24,12 +24,20 @@ const MAP: u8 = 7;
 const STRUCT: u8 = 8;
 
 /// The hash of a row. `columns` may hold `hash` itself, which is passed over, and may be in any order.
-pub(crate) fn hash<'a>(table: &str, columns: impl Iterator<Item = (&'a str, &'a Value)>, scratch: &mut Vec<u8>) -> Hash {
+pub(crate) fn hash<'a>(
+    table: &str,
+    columns: impl Iterator<Item = (&'a str, &'a Value)>,
+    scratch: &mut Vec<u8>,
+) -> Hash {
     encode(table, columns, scratch);
     Sha256::digest(&*scratch).into()
 }
 
-pub(crate) fn encode<'a>(table: &str, columns: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
+pub(crate) fn encode<'a>(
+    table: &str,
+    columns: impl Iterator<Item = (&'a str, &'a Value)>,
+    out: &mut Vec<u8>,
+) {
     out.clear();
     out.extend_from_slice(PREFIX);
     text(table, out);

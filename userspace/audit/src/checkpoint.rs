@@ -38,12 +38,19 @@ pub(crate) fn read(journal: &Path) -> Result<Option<Fold>, AuditError> {
         Err(error) => return Err(AuditError::io("read", &path)(error)),
     };
     let parts = text.split_at_checked(65).filter(|(line, json)| {
-        line.strip_suffix(b"\n").is_some_and(|digest| digest == hex(&Sha256::digest(json)).as_bytes())
+        line.strip_suffix(b"\n")
+            .is_some_and(|digest| digest == hex(&Sha256::digest(json)).as_bytes())
     });
     let Some((_, json)) = parts else {
-        return Err(AuditError::damaged(&path, "its content does not match its checksum"));
+        return Err(AuditError::damaged(
+            &path,
+            "its content does not match its checksum",
+        ));
     };
-    serde_json::from_slice(json)
-        .map(Some)
-        .map_err(|error| AuditError::damaged(&path, format!("it does not read as a checkpoint (line {})", error.line())))
+    serde_json::from_slice(json).map(Some).map_err(|error| {
+        AuditError::damaged(
+            &path,
+            format!("it does not read as a checkpoint (line {})", error.line()),
+        )
+    })
 }

@@ -29,8 +29,10 @@ const UNSYNCED: usize = 8 << 20;
 const FILE: u64 = 16 << 20;
 /// How long after a failure the journal is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+/// Bytes that must be free before the journal counts as writable again, so that it doesn't come and go.
+const ROOM: usize = 128 << 10;
 /// How often the writer looks at the clock when nothing is to be made durable.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 pub(crate) type Done = oneshot::Sender<Result<(), AuditError>>;
 
@@ -38,7 +40,11 @@ pub(crate) type Done = oneshot::Sender<Result<(), AuditError>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Frames whose headers have their lengths only, see [`frame`].
-    Append { frames: Vec<u8>, permits: u32, done: Done },
+    Append {
+        frames: Vec<u8>,
+        permits: u32,
+        done: Done,
+    },
     /// Make everything before this durable.
     Flush(Done),
     /// Make everything durable and end.
@@ -51,9 +57,17 @@ pub(crate) fn frame(record: &Record, out: &mut Vec<u8>) -> Result<(), AuditError
     out.extend_from_slice(&[0; FRAME_HEADER]);
     Entry::encode_record(record, out)?;
     let length = out.len().saturating_sub(start).saturating_sub(FRAME_HEADER);
-    let length = u32::try_from(length).ok().filter(|length| *length as usize <= crate::journal::MAX_BODY);
-    let length = length.ok_or(AuditError::TooLarge { bytes: out.len(), limit: crate::journal::MAX_BODY })?;
-    if let Some(place) = out.get_mut(start..).and_then(|frame| frame.first_chunk_mut::<4>()) {
+    let length = u32::try_from(length)
+        .ok()
+        .filter(|length| *length as usize <= crate::journal::MAX_BODY);
+    let length = length.ok_or(AuditError::TooLarge {
+        bytes: out.len(),
+        limit: crate::journal::MAX_BODY,
+    })?;
+    if let Some(place) = out
+        .get_mut(start..)
+        .and_then(|frame| frame.first_chunk_mut::<4>())
+    {
         *place = length.to_le_bytes();
     }
     Ok(())
@@ -90,7 +104,13 @@ struct Failure {
 }
 
 impl Writer {
-    pub(crate) fn new(directory: PathBuf, durability: Durability, file: Active, next: u64, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        directory: PathBuf,
+        durability: Durability,
+        file: Active,
+        next: u64,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             directory,
             durability,
@@ -112,7 +132,11 @@ impl Writer {
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         loop {
             let now = Instant::now();
-            let wake = self.failure.as_ref().map(|failure| failure.retry).or(self.deadline);
+            let wake = self
+                .failure
+                .as_ref()
+                .map(|failure| failure.retry)
+                .or(self.deadline);
             let wait = wake.map_or(IDLE, |wake| wake.saturating_duration_since(now));
             let mut stop = false;
             match commands.recv_timeout(wait) {
@@ -140,7 +164,11 @@ impl Writer {
         match command {
             Command::Stop => return true,
             Command::Flush(done) => self.flushers.push(done),
-            Command::Append { mut frames, permits, done } => {
+            Command::Append {
+                mut frames,
+                permits,
+                done,
+            } => {
                 self.permits = self.permits.saturating_add(permits as usize);
                 if let Some(failure) = &mut self.failure {
                     failure.refused = failure.refused.saturating_add(1);
@@ -159,7 +187,9 @@ impl Writer {
     fn number(&mut self, mut frames: &mut [u8]) {
         let mut scratch = Vec::with_capacity(FRAME_HEADER);
         while let Some((header, rest)) = frames.split_at_mut_checked(FRAME_HEADER) {
-            let length = FrameHeader::read(header).map_or(0, |header| header.length).min(rest.len());
+            let length = FrameHeader::read(header)
+                .map_or(0, |header| header.length)
+                .min(rest.len());
             let (body, rest) = rest.split_at_mut(length);
             scratch.clear();
             FrameHeader::write(body, self.next, self.durable, &mut scratch);
@@ -177,7 +207,7 @@ impl Writer {
         } else if let Err(error) = self.write().and_then(|()| self.sync(last)) {
             self.fail(&error);
         } else if self.file.written >= FILE && self.durable.saturating_add(1) == self.next {
-            match Active::create(&self.directory, self.next, &[]) {
+            match Active::create(&self.directory, self.next, &[], 0) {
                 Ok(file) => self.file = file,
                 Err(error) => self.fail(&error),
             }
@@ -226,7 +256,11 @@ impl Writer {
     /// Tells the keeper how far the journal is durable.
     fn publish(&mut self) {
         self.durable = self.next.saturating_sub(1);
-        let limit = Limit { sequence: self.durable, first: self.file.first, offset: self.file.durable };
+        let limit = Limit {
+            sequence: self.durable,
+            first: self.file.first,
+            offset: self.file.durable,
+        };
         *self.shared.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
         if !self.shared.rung.swap(true, Ordering::AcqRel) {
             let _ = self.shared.keeper.send(Ask::Durable);
@@ -236,7 +270,10 @@ impl Writer {
     /// Refuses the group and everything after it. What was acknowledged stays: in the file, or in `unsynced`.
     fn fail(&mut self, error: &AuditError) {
         let cause: Arc<str> = error.to_string().into();
-        tracing::error!(error = &*cause, "the journal can't be written; statements are refused");
+        tracing::error!(
+            error = &*cause,
+            "the journal can't be written; statements are refused"
+        );
         // A group that was written but not made durable was acknowledged only in batch mode, and is `unsynced` then.
         let keep = match self.durability {
             Durability::Strict => self.file.durable,
@@ -246,22 +283,40 @@ impl Writer {
         let _ = self.file.cut(keep);
         self.group.clear();
         let refused = self.waiters.len() as u64;
-        complete(&mut self.waiters, &Err(AuditError::Unavailable(Arc::clone(&cause))));
-        self.failure = Some(Failure { since: now(), cause: Arc::clone(&cause), refused, retry: Instant::now() + RETRY });
-        self.shared.health.lock().unwrap_or_else(PoisonError::into_inner).journal = Some(cause.to_string());
+        let retry = Instant::now() + RETRY;
+        self.failure = Some(Failure {
+            since: now(),
+            cause: Arc::clone(&cause),
+            refused,
+            retry,
+        });
+        // Said before the waiters hear of it: whoever sees an error sees the reason.
+        self.shared
+            .health
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .journal = Some(cause.to_string());
         self.shared.failed.store(true, Ordering::Release);
+        complete(&mut self.waiters, &Err(AuditError::Unavailable(cause)));
         self.fail_flushers();
     }
 
     fn fail_flushers(&mut self) {
         if let Some(failure) = &self.failure {
-            complete(&mut self.flushers, &Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+            complete(
+                &mut self.flushers,
+                &Err(AuditError::Unavailable(Arc::clone(&failure.cause))),
+            );
         }
     }
 
     /// Tries to leave the failed state: a new file, with what was acknowledged and a note of the outage, whole on disk.
     fn mend(&mut self, now_or_never: bool) {
-        let Some(failure) = self.failure.as_mut().filter(|failure| now_or_never || failure.retry <= Instant::now()) else {
+        let Some(failure) = self
+            .failure
+            .as_mut()
+            .filter(|failure| now_or_never || failure.retry <= Instant::now())
+        else {
             return;
         };
         failure.retry = Instant::now() + RETRY;
@@ -284,7 +339,11 @@ impl Writer {
         tracing::info!("the journal can be written again");
         self.failure = None;
         self.deadline = None;
-        self.shared.health.lock().unwrap_or_else(PoisonError::into_inner).journal = None;
+        self.shared
+            .health
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .journal = None;
         self.shared.failed.store(false, Ordering::Release);
     }
 
@@ -300,7 +359,7 @@ impl Writer {
         frame(&Record::Event(Box::new(note)), &mut last)?;
         self.number(&mut last);
         frames.extend_from_slice(&last);
-        let file = Active::create(&self.directory, first, &frames)?;
+        let file = Active::create(&self.directory, first, &frames, ROOM)?;
         let mut old = std::mem::replace(&mut self.file, file);
         if old.path() != self.file.path() {
             // The same entries are in the new file now; a reader passes over them here if this fails.
@@ -316,7 +375,9 @@ fn count(mut frames: &[u8]) -> u64 {
     let mut count: u64 = 0;
     while let Some(header) = FrameHeader::read(frames) {
         count = count.saturating_add(1);
-        frames = frames.get(FRAME_HEADER.saturating_add(header.length)..).unwrap_or_default();
+        frames = frames
+            .get(FRAME_HEADER.saturating_add(header.length)..)
+            .unwrap_or_default();
     }
     count
 }

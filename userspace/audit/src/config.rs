@@ -43,7 +43,7 @@ impl Config {
             directory: directory.into(),
             durability: Durability::Strict,
             segment_rows: 1_000_000,
-            segment_age: Duration::from_secs(300),
+            segment_age: Duration::from_mins(5),
             segment_bytes: 1 << 30,
             queue_bytes: 32 << 20,
             host: host.into(),
@@ -53,13 +53,17 @@ impl Config {
 
     pub(crate) fn check(&self) -> Result<(), AuditError> {
         if self.segment_rows == 0 || self.segment_bytes == 0 || self.segment_age.is_zero() {
-            return Err(AuditError::Config("segment rows, bytes and age must be more than zero"));
+            return Err(AuditError::Config(
+                "segment rows, bytes and age must be more than zero",
+            ));
         }
         if self.queue_bytes == 0 || self.queue_bytes > tokio::sync::Semaphore::MAX_PERMITS >> 1 {
             return Err(AuditError::Config("the queue's size is out of range"));
         }
         if matches!(self.durability, Durability::Batch(window) if window.is_zero()) {
-            return Err(AuditError::Config("the batch window must be more than zero (or use strict)"));
+            return Err(AuditError::Config(
+                "the batch window must be more than zero (or use strict)",
+            ));
         }
         if self.host.is_empty() {
             return Err(AuditError::Config("the host's name is empty"));

@@ -5,7 +5,8 @@
 //! JSON. The first byte is the version of this layout, the second says which record it is.
 
 use interdict_record::{
-    Event, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
+    Event, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,
+    StatementStarted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,11 +61,17 @@ impl Entry {
         let (&version, rest) = body.split_first().ok_or("an empty entry")?;
         let (&kind, rest) = rest.split_first().ok_or("an entry without a kind")?;
         if version != VERSION {
-            return Err(format!("an entry of version {version}; this program reads version {VERSION}"));
+            return Err(format!(
+                "an entry of version {version}; this program reads version {VERSION}"
+            ));
         }
         let bad = |_| format!("an entry of kind {kind} that does not read as one");
         let record = match kind {
-            0 => return rmp_serde::from_slice::<Opened>(rest).map(Self::Opened).map_err(bad),
+            0 => {
+                return rmp_serde::from_slice::<Opened>(rest)
+                    .map(Self::Opened)
+                    .map_err(bad);
+            }
             1 => Record::SessionStarted(rmp_serde::from_slice::<Box<SessionStarted>>(rest).map_err(bad)?),
             2 => Record::SessionDescribed(rmp_serde::from_slice::<Box<SessionDescribed>>(rest).map_err(bad)?),
             3 => Record::SessionEnded(rmp_serde::from_slice::<Box<SessionEnded>>(rest).map_err(bad)?),
@@ -72,7 +79,11 @@ impl Entry {
             5 => Record::StatementEnded(rmp_serde::from_slice::<Box<StatementEnded>>(rest).map_err(bad)?),
             6 => Record::PolicyLoaded(rmp_serde::from_slice::<Box<PolicyLoaded>>(rest).map_err(bad)?),
             7 => Record::Event(rmp_serde::from_slice::<Box<Event>>(rest).map_err(bad)?),
-            _ => return Err(format!("an entry of kind {kind}, which this program does not know")),
+            _ => {
+                return Err(format!(
+                    "an entry of kind {kind}, which this program does not know"
+                ));
+            }
         };
         Ok(Self::Record(record))
     }

@@ -66,15 +66,26 @@ pub enum AuditError {
 impl AuditError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source: Arc::new(source) }
+        move |source| Self::Io {
+            action,
+            path,
+            source: Arc::new(source),
+        }
     }
 
     pub(crate) fn segment(action: &'static str, path: &Path) -> impl FnOnce(ParquetError) -> Self {
         let path = path.to_owned();
-        move |source| Self::Segment { action, path, source: Arc::new(source) }
+        move |source| Self::Segment {
+            action,
+            path,
+            source: Arc::new(source),
+        }
     }
 
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_owned(), what: what.into() }
+        Self::Damaged {
+            path: path.to_owned(),
+            what: what.into(),
+        }
     }
 }

@@ -76,14 +76,23 @@ impl Fold {
             return;
         }
         self.sequence = gap.until.saturating_sub(1);
-        let name = gap.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = gap
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let detail = [
             ("file", name),
             ("offset", gap.offset.to_string()),
             ("from", gap.from.to_string()),
             ("until", gap.until.to_string()),
         ];
-        self.note("gap", "the journal is damaged: entries from `from` up to but without `until` are lost", detail, rows);
+        self.note(
+            "gap",
+            "the journal is damaged: entries from `from` up to but without `until` are lost",
+            detail,
+            rows,
+        );
     }
 
     fn record(&mut self, record: Record, rows: &mut Vec<Row>) {
@@ -120,30 +129,75 @@ impl Fold {
     }
 
     /// A row of `admin` about the record itself.
-    fn note<const N: usize>(&mut self, kind: &str, message: &str, detail: [(&str, String); N], rows: &mut Vec<Row>) {
-        let detail = detail.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    fn note<const N: usize>(
+        &mut self,
+        kind: &str,
+        message: &str,
+        detail: [(&str, String); N],
+        rows: &mut Vec<Row>,
+    ) {
+        let detail = detail
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let (kind, message, actor) = (kind.to_owned(), message.to_owned(), "audit".to_owned());
-        self.event(Event { at: self.latest, kind, actor, message, detail }, rows);
+        self.event(
+            Event {
+                at: self.latest,
+                kind,
+                actor,
+                message,
+                detail,
+            },
+            rows,
+        );
     }
 
     fn session_started(&mut self, started: Box<SessionStarted>, rows: &mut Vec<Row>) {
         self.see(started.started_at);
         let id = started.session_id;
         if self.sessions.contains_key(&id) {
-            self.note("anomaly", "a session that is open was started again", [("session_id", id.to_string())], rows);
+            self.note(
+                "anomaly",
+                "a session that is open was started again",
+                [("session_id", id.to_string())],
+                rows,
+            );
             return;
         }
         let Opened { host, boot_id } = self.opened.clone();
         let (described, statements, totals) = (Described::default(), Vec::new(), [0; 3]);
-        self.sessions.insert(id, OpenSession { boot_id, host, started, described, statements, totals });
+        self.sessions.insert(
+            id,
+            OpenSession {
+                boot_id,
+                host,
+                started,
+                described,
+                statements,
+                totals,
+            },
+        );
     }
 
     fn session_described(&mut self, new: SessionDescribed, rows: &mut Vec<Row>) {
-        let SessionDescribed { session_id, database, db_user, application, client_tls, upstream_tls, upstream_address } =
-            new;
+        let SessionDescribed {
+            session_id,
+            database,
+            db_user,
+            application,
+            client_tls,
+            upstream_tls,
+            upstream_address,
+        } = new;
         let Some(session) = self.sessions.get_mut(&session_id) else {
             let id = session_id.to_string();
-            self.note("anomaly", "a session that is not open was described", [("session_id", id)], rows);
+            self.note(
+                "anomaly",
+                "a session that is not open was described",
+                [("session_id", id)],
+                rows,
+            );
             return;
         };
         let known = &mut session.described;
@@ -166,22 +220,36 @@ impl Fold {
         self.see(ended.ended_at);
         let Some(session) = self.sessions.remove(&ended.session_id) else {
             let id = ended.session_id.to_string();
-            self.note("anomaly", "a session that is not open was ended", [("session_id", id)], rows);
+            self.note(
+                "anomaly",
+                "a session that is not open was ended",
+                [("session_id", id)],
+                rows,
+            );
             return;
         };
         for statement_id in session.statements {
             // Its outcome was never told: the session's end is all that is known.
-            self.complete(StatementEnded {
-                session_id: ended.session_id,
-                statement_id,
-                ended_at: ended.ended_at,
-                status: "cut".to_owned(),
-                flags: vec!["unfinished".to_owned()],
-                ..StatementEnded::default()
-            }, rows);
+            self.complete(
+                StatementEnded {
+                    session_id: ended.session_id,
+                    statement_id,
+                    ended_at: ended.ended_at,
+                    status: "cut".to_owned(),
+                    flags: vec!["unfinished".to_owned()],
+                    ..StatementEnded::default()
+                },
+                rows,
+            );
         }
         let at = session.started.started_at;
-        let cells = row::session(&session.host, &session.boot_id, *session.started, session.described, Some(ended));
+        let cells = row::session(
+            &session.host,
+            &session.boot_id,
+            *session.started,
+            session.described,
+            Some(ended),
+        );
         self.link(Table::Sessions, at, cells, rows);
     }
 
@@ -189,7 +257,12 @@ impl Fold {
         self.see(started.decided_at.max(started.requested_at));
         let id = started.statement_id;
         if self.statements.contains_key(&id) {
-            self.note("anomaly", "a statement that is open was started again", [("statement_id", id.to_string())], rows);
+            self.note(
+                "anomaly",
+                "a statement that is open was started again",
+                [("statement_id", id.to_string())],
+                rows,
+            );
             return;
         }
         if let Some(session) = self.sessions.get_mut(&started.session_id) {
@@ -203,7 +276,12 @@ impl Fold {
         self.see(ended.ended_at);
         if !self.statements.contains_key(&ended.statement_id) {
             let id = ended.statement_id.to_string();
-            self.note("anomaly", "a statement that is not open was ended", [("statement_id", id)], rows);
+            self.note(
+                "anomaly",
+                "a statement that is not open was ended",
+                [("statement_id", id)],
+                rows,
+            );
             return;
         }
         self.complete(ended, rows);

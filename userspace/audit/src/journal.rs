@@ -37,7 +37,10 @@ pub(crate) fn list(directory: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        let first = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".journal"));
+        let first = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_suffix(".journal"));
         if let Some(first) = first.and_then(|digits| digits.parse().ok()) {
             files.push((first, path));
         }
@@ -92,7 +95,8 @@ impl FrameHeader {
     }
 
     pub(crate) fn matches(&self, body: &[u8]) -> bool {
-        u32::try_from(body.len()).is_ok_and(|length| Self::sum(length, self.sequence, self.durable, body) == self.crc)
+        u32::try_from(body.len())
+            .is_ok_and(|length| Self::sum(length, self.sequence, self.durable, body) == self.crc)
     }
 
     fn sum(length: u32, sequence: u64, durable: u64, body: &[u8]) -> u32 {

@@ -34,7 +34,7 @@ pub(crate) struct Keeper {
     reader: Reader,
     builder: Builder,
     /// Rows after the checkpoint that are in Parquet already: a crash came between a seal and its checkpoint.
-    sealed: HashMap<(Table, u64), (Hash, PathBuf)>,
+    sealed: Sealed,
     /// Journal files with a gap: kept when their time comes.
     damaged: BTreeSet<PathBuf>,
     pub(crate) gaps: Vec<Gap>,
@@ -43,12 +43,18 @@ pub(crate) struct Keeper {
     rows: Vec<Row>,
 }
 
+/// Sealed rows by their place, each with its hash and file.
+type Sealed = HashMap<(Table, u64), (Hash, PathBuf)>;
+
 /// How a journal ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Whole,
     /// Bytes that were never acknowledged, from this offset on.
-    Torn { path: PathBuf, offset: u64 },
+    Torn {
+        path: PathBuf,
+        offset: u64,
+    },
 }
 
 impl Keeper {
@@ -59,18 +65,28 @@ impl Keeper {
         let files = journal::list(&journal).map_err(AuditError::io("list", &journal))?;
         if fold.is_none() && files.first().is_some_and(|(first, _)| *first != 1) {
             let path = checkpoint::path(&journal);
-            return Err(AuditError::damaged(&path, "it is missing, and the journal's beginning is sealed already"));
+            return Err(AuditError::damaged(
+                &path,
+                "it is missing, and the journal's beginning is sealed already",
+            ));
         }
         let fresh = fold.is_none() && files.is_empty();
         let fold = fold.unwrap_or_default();
         let sealed = sealed(&config.directory, &fold)?;
         if fresh && !sealed.is_empty() {
-            return Err(AuditError::damaged(&journal, "the journal is missing, but there are segments"));
+            return Err(AuditError::damaged(
+                &journal,
+                "the journal is missing, but there are segments",
+            ));
         }
         Ok(Self {
             directory: config.directory.clone(),
             host: config.host.clone(),
-            bounds: Bounds { rows: config.segment_rows, age: config.segment_age, bytes: config.segment_bytes },
+            bounds: Bounds {
+                rows: config.segment_rows,
+                age: config.segment_age,
+                bytes: config.segment_bytes,
+            },
             reader: Reader::open(&journal, fold.sequence.saturating_add(1))?,
             builder: Builder::new(&config.directory, &config.host)?,
             fold,
@@ -97,7 +113,9 @@ impl Keeper {
             match self.reader.next(limit)? {
                 Item::Entry(sequence) => {
                     let body = self.reader.body();
-                    self.bytes = self.bytes.saturating_add(body.len().saturating_add(FRAME_HEADER) as u64);
+                    self.bytes = self
+                        .bytes
+                        .saturating_add(body.len().saturating_add(FRAME_HEADER) as u64);
                     if sequence > self.fold.sequence {
                         let entry = Entry::decode(body).map_err(|what| {
                             let journal = journal::directory(&self.directory);
@@ -149,15 +167,18 @@ impl Keeper {
     pub(crate) fn check_sealed(&self) -> Result<(), AuditError> {
         match self.sealed.iter().min_by_key(|((_, seq), _)| *seq) {
             None => Ok(()),
-            Some(((_, seq), (_, path))) => {
-                Err(AuditError::damaged(path, format!("the journal ends before row {seq}, which is sealed here")))
-            }
+            Some(((_, seq), (_, path))) => Err(AuditError::damaged(
+                path,
+                format!("the journal ends before row {seq}, which is sealed here"),
+            )),
         }
     }
 
     /// How long until the oldest row must be sealed.
     fn patience(&self) -> Option<std::time::Duration> {
-        self.builder.since.map(|since| self.bounds.age.saturating_sub(since.elapsed()))
+        self.builder
+            .since
+            .map(|since| self.bounds.age.saturating_sub(since.elapsed()))
     }
 
     /// Publishes the complete rows, writes the checkpoint, and lets go of the journal before it.
@@ -194,7 +215,7 @@ impl Keeper {
 }
 
 /// What is in Parquet of the rows after the checkpoint.
-fn sealed(directory: &Path, fold: &Fold) -> Result<HashMap<(Table, u64), (Hash, PathBuf)>, AuditError> {
+fn sealed(directory: &Path, fold: &Fold) -> Result<Sealed, AuditError> {
     let mut sealed = HashMap::new();
     for table in Table::ALL {
         let head = fold.head(table).seq;

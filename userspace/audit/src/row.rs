@@ -1,6 +1,8 @@
 //! Rows: the joined records as cells in the order of their table's columns.
 
-use interdict_record::{Event, Micros, PolicyLoaded, SessionEnded, SessionStarted, StatementEnded, StatementStarted};
+use interdict_record::{
+    Event, Micros, PolicyLoaded, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
@@ -22,7 +24,11 @@ pub(crate) struct Row {
 impl Row {
     /// The columns with their names.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.table.columns().iter().map(|column| column.name).zip(&self.values)
+        self.table
+            .columns()
+            .iter()
+            .map(|column| column.name)
+            .zip(&self.values)
     }
 }
 
@@ -38,13 +44,22 @@ pub(crate) struct Head {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { seq: 0, hash: canonical::GENESIS }
+        Self {
+            seq: 0,
+            hash: canonical::GENESIS,
+        }
     }
 }
 
 impl Head {
     /// Gives `middle` (the columns between `seq` and `previous_hash`) the next place in the chain.
-    pub(crate) fn link(&mut self, table: Table, at: Micros, middle: Vec<Value>, scratch: &mut Vec<u8>) -> Row {
+    pub(crate) fn link(
+        &mut self,
+        table: Table,
+        at: Micros,
+        middle: Vec<Value>,
+        scratch: &mut Vec<u8>,
+    ) -> Row {
         self.seq = self.seq.saturating_add(1);
         let mut values = Vec::with_capacity(middle.len().saturating_add(3));
         values.push(Value::from(self.seq));
@@ -53,13 +68,29 @@ impl Head {
         let names = table.columns().iter().map(|column| column.name);
         self.hash = canonical::hash(table.name(), names.zip(&values), scratch);
         values.push(Value::from(self.hash));
-        debug_assert_eq!(values.len(), table.columns().len(), "a row has a cell for every column of {table}");
-        Row { table, seq: self.seq, hash: self.hash, at, values }
+        debug_assert_eq!(
+            values.len(),
+            table.columns().len(),
+            "a row has a cell for every column of {table}"
+        );
+        Row {
+            table,
+            seq: self.seq,
+            hash: self.hash,
+            at,
+            values,
+        }
     }
 }
 
 /// The cells of a session. `ended`: `None` while it is open.
-pub(crate) fn session(host: &str, boot_id: &str, started: SessionStarted, described: Described, ended: Option<SessionEnded>) -> Vec<Value> {
+pub(crate) fn session(
+    host: &str,
+    boot_id: &str,
+    started: SessionStarted,
+    described: Described,
+    ended: Option<SessionEnded>,
+) -> Vec<Value> {
     let SessionStarted {
         session_id,
         started_at,
@@ -101,10 +132,15 @@ pub(crate) fn session(host: &str, boot_id: &str, started: SessionStarted, descri
             flags: more,
         }) => {
             add_flags(&mut flags, more);
-            (Some(ended_at), Some(end_reason), Some([statements, rows, bytes_in, bytes_out, masked_cells]))
+            (
+                Some(ended_at),
+                Some(end_reason),
+                Some([statements, rows, bytes_in, bytes_out, masked_cells]),
+            )
         }
     };
-    let [statements, rows, bytes_in, bytes_out, masked_cells] = totals.map_or([None; 5], |totals| totals.map(Some));
+    let [statements, rows, bytes_in, bytes_out, masked_cells] =
+        totals.map_or([None; 5], |totals| totals.map(Some));
     vec![
         session_id.into(),
         host.to_owned().into(),
@@ -243,7 +279,17 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
             masked_by.into(),
         ];
     }
-    let [first_byte_at, ended_at, columns, status, sqlstate, rows, bytes, masked_cells, masked_by] = outcome;
+    let [
+        first_byte_at,
+        ended_at,
+        columns,
+        status,
+        sqlstate,
+        rows,
+        bytes,
+        masked_cells,
+        masked_by,
+    ] = outcome;
     vec![
         host.to_owned().into(),
         session_id.into(),
@@ -281,13 +327,37 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
 }
 
 pub(crate) fn policy(host: &str, loaded: PolicyLoaded) -> Vec<Value> {
-    let PolicyLoaded { at, name, digest, source } = loaded;
-    vec![host.to_owned().into(), Value::Time(at), name.into(), digest.into(), source.into()]
+    let PolicyLoaded {
+        at,
+        name,
+        digest,
+        source,
+    } = loaded;
+    vec![
+        host.to_owned().into(),
+        Value::Time(at),
+        name.into(),
+        digest.into(),
+        source.into(),
+    ]
 }
 
 pub(crate) fn event(host: &str, event: Event) -> Vec<Value> {
-    let Event { at, kind, actor, message, detail } = event;
-    vec![host.to_owned().into(), Value::Time(at), kind.into(), actor.into(), message.into(), detail.into()]
+    let Event {
+        at,
+        kind,
+        actor,
+        message,
+        detail,
+    } = event;
+    vec![
+        host.to_owned().into(),
+        Value::Time(at),
+        kind.into(),
+        actor.into(),
+        message.into(),
+        detail.into(),
+    ]
 }
 
 fn add_flags(flags: &mut Vec<String>, more: Vec<String>) {

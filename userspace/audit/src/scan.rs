@@ -54,8 +54,15 @@ impl Filter {
     }
 
     fn matches(&self, cells: &Cells) -> bool {
-        let get = |name: &str| cells.iter().find(|(column, _)| column == name).map_or(&Value::Null, |(_, value)| value);
-        let is = |name: &str, id: Option<Uuid>| id.is_none_or(|id| get(name).as_bytes() == Some(id.as_bytes().as_slice()));
+        let get = |name: &str| {
+            cells
+                .iter()
+                .find(|(column, _)| column == name)
+                .map_or(&Value::Null, |(_, value)| value)
+        };
+        let is = |name: &str, id: Option<Uuid>| {
+            id.is_none_or(|id| get(name).as_bytes() == Some(id.as_bytes().as_slice()))
+        };
         let at = get(self.table.time_column()).as_integer();
         self.from.is_none_or(|from| at.is_some_and(|at| at >= from))
             && self.until.is_none_or(|until| at.is_some_and(|at| at < until))
@@ -71,7 +78,9 @@ impl Filter {
     fn may_hold(&self, segment: &Segment) -> bool {
         // Days sort as their text does.
         self.from.is_none_or(|from| segment.date >= segment::date(from))
-            && self.until.is_none_or(|until| segment.date <= segment::date(until))
+            && self
+                .until
+                .is_none_or(|until| segment.date <= segment::date(until))
     }
 }
 
@@ -103,14 +112,30 @@ pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
             published.extend(read::chain(&segment.path)?.into_iter().map(|(seq, _)| seq));
         }
         for row in view.rows.into_iter().filter(|row| !published.contains(&row.seq)) {
-            tail.push_back(table.columns().iter().map(|column| column.name.to_owned()).zip(row.values).collect());
+            tail.push_back(
+                table
+                    .columns()
+                    .iter()
+                    .map(|column| column.name.to_owned())
+                    .zip(row.values)
+                    .collect(),
+            );
         }
         if filter.open {
             tail.extend(open(table, view.fold));
         }
     }
-    let segments = segments.into_iter().filter(|segment| filter.may_hold(segment)).collect();
-    Ok(Scan { filter, segments, rows: None, tail, kept: None })
+    let segments = segments
+        .into_iter()
+        .filter(|segment| filter.may_hold(segment))
+        .collect();
+    Ok(Scan {
+        filter,
+        segments,
+        rows: None,
+        tail,
+        kept: None,
+    })
 }
 
 /// Rows of what has not ended.
@@ -121,14 +146,18 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
             .into_values()
             .map(|open| row::session(&open.host, &open.boot_id, *open.started, open.described, None))
             .collect(),
-        Table::Statements => {
-            fold.statements.into_values().map(|started| row::statement(&fold.opened.host, *started, None)).collect()
-        }
+        Table::Statements => fold
+            .statements
+            .into_values()
+            .map(|started| row::statement(&fold.opened.host, *started, None))
+            .collect(),
         Table::Policies | Table::Admin => Vec::new(),
     };
     let names = || table.columns().iter().map(|column| column.name.to_owned());
     let nulls = || std::iter::repeat(Value::Null);
-    rows.into_iter().map(|cells| names().zip(nulls().take(1).chain(cells).chain(nulls())).collect()).collect()
+    rows.into_iter()
+        .map(|cells| names().zip(nulls().take(1).chain(cells).chain(nulls())).collect())
+        .collect()
 }
 
 impl Scan {
@@ -185,7 +214,12 @@ impl Iterator for Scan {
             Some(most) => self.last(most),
             None => self.step(),
         };
-        let object = |cells: Cells| cells.into_iter().map(|(name, value)| (name, value.to_json())).collect();
+        let object = |cells: Cells| {
+            cells
+                .into_iter()
+                .map(|(name, value)| (name, value.to_json()))
+                .collect()
+        };
         cells.map(|cells| cells.map(object)).transpose()
     }
 }

@@ -50,7 +50,11 @@ pub(crate) fn list(directory: &Path, table: Table) -> Result<(Vec<Segment>, Vec<
     let (mut segments, mut strangers) = (Vec::new(), Vec::new());
     let root = directory.join(table.name());
     for day in entries(&root)? {
-        let Some(date) = day.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("date=")) else {
+        let Some(date) = day
+            .file_name()
+            .and_then(|name| name.to_str())
+            .and_then(|name| name.strip_prefix("date="))
+        else {
             continue;
         };
         for path in entries(&day)? {
@@ -64,7 +68,12 @@ pub(crate) fn list(directory: &Path, table: Table) -> Result<(Vec<Segment>, Vec<
             let mut number = || parts.next()?.parse::<u64>().ok();
             match (number(), number()) {
                 (Some(first), Some(last)) if first >= 1 && last >= first => {
-                    segments.push(Segment { first, last, date: date.to_owned(), path });
+                    segments.push(Segment {
+                        first,
+                        last,
+                        date: date.to_owned(),
+                        path,
+                    });
                 }
                 _ => strangers.push(Stranger(path)),
             }
@@ -77,7 +86,9 @@ pub(crate) fn list(directory: &Path, table: Table) -> Result<(Vec<Segment>, Vec<
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
     let list = match std::fs::read_dir(directory) {
         Ok(list) => list,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(AuditError::io("list", directory)(error)),
     };
     let paths: Result<Vec<_>, _> = list.map(|entry| entry.map(|entry| entry.path())).collect();

@@ -63,7 +63,10 @@ pub fn stats(directory: &Path) -> Result<Stats, AuditError> {
         numbers.days = days.clone().min().cloned().zip(days.max().cloned());
         numbers.last_seq = last_published;
         if let Some(view) = &view {
-            let later = view.rows.iter().filter(|(of, seq)| *of == table && *seq > last_published);
+            let later = view
+                .rows
+                .iter()
+                .filter(|(of, seq)| *of == table && *seq > last_published);
             numbers.unsealed_rows = later.count() as u64;
             numbers.last_seq = last_published.max(view.fold.head(table).seq);
         }

@@ -63,7 +63,8 @@ impl Table {
     }
 
     pub(crate) fn columns(self) -> &'static [Column] {
-        static ALL: LazyLock<[Vec<Column>; 4]> = LazyLock::new(|| [sessions(), statements(), policies(), admin()]);
+        static ALL: LazyLock<[Vec<Column>; 4]> =
+            LazyLock::new(|| [sessions(), statements(), policies(), admin()]);
         let [sessions, statements, policies, admin] = &*ALL;
         match self {
             Self::Sessions => sessions,
@@ -87,7 +88,9 @@ impl FromStr for Table {
         Self::ALL
             .into_iter()
             .find(|table| table.name() == name)
-            .ok_or(crate::AuditError::Config("no such table: sessions, statements, policies or admin"))
+            .ok_or(crate::AuditError::Config(
+                "no such table: sessions, statements, policies or admin",
+            ))
     }
 }
 
@@ -100,13 +103,23 @@ fn map(kind: Kind) -> Kind {
 }
 
 fn texts(fields: &[&str]) -> Kind {
-    Kind::Struct(fields.iter().map(|name| ((*name).to_owned(), Kind::Text)).collect())
+    Kind::Struct(
+        fields
+            .iter()
+            .map(|name| ((*name).to_owned(), Kind::Text))
+            .collect(),
+    )
 }
 
 fn columns<const N: usize>(middle: [(&'static str, Kind); N]) -> Vec<Column> {
     let first = [("seq", Kind::Integer)];
     let last = [("previous_hash", Kind::Bytes(32)), ("hash", Kind::Bytes(32))];
-    first.into_iter().chain(middle).chain(last).map(|(name, kind)| Column { name, kind }).collect()
+    first
+        .into_iter()
+        .chain(middle)
+        .chain(last)
+        .map(|(name, kind)| Column { name, kind })
+        .collect()
 }
 
 fn sessions() -> Vec<Column> {
@@ -194,10 +207,23 @@ fn statements() -> Vec<Column> {
 
 fn policies() -> Vec<Column> {
     use Kind::{Text, Time};
-    columns([("host", Text), ("at", Time), ("name", Text), ("digest", Text), ("source", Text)])
+    columns([
+        ("host", Text),
+        ("at", Time),
+        ("name", Text),
+        ("digest", Text),
+        ("source", Text),
+    ])
 }
 
 fn admin() -> Vec<Column> {
     use Kind::{Text, Time};
-    columns([("host", Text), ("at", Time), ("kind", Text), ("actor", Text), ("message", Text), ("detail", map(Text))])
+    columns([
+        ("host", Text),
+        ("at", Time),
+        ("kind", Text),
+        ("actor", Text),
+        ("message", Text),
+        ("detail", map(Text)),
+    ])
 }

@@ -98,7 +98,12 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
 
 impl<T: Into<Value>> From<std::collections::BTreeMap<String, T>> for Value {
     fn from(values: std::collections::BTreeMap<String, T>) -> Self {
-        Self::Map(values.into_iter().map(|(key, value)| (key, value.into())).collect())
+        Self::Map(
+            values
+                .into_iter()
+                .map(|(key, value)| (key, value.into()))
+                .collect(),
+        )
     }
 }
 
@@ -108,15 +113,27 @@ impl Value {
     }
 
     pub(crate) fn as_text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     pub(crate) fn as_integer(&self) -> Option<i64> {
-        if let Self::Integer(value) | Self::Time(value) = self { Some(*value) } else { None }
+        if let Self::Integer(value) | Self::Time(value) = self {
+            Some(*value)
+        } else {
+            None
+        }
     }
 
     pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
-        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
+        if let Self::Bytes(bytes) = self {
+            Some(bytes)
+        } else {
+            None
+        }
     }
 
     /// As a reader wants it: times in RFC 3339, UUIDs with dashes, hashes in hexadecimal.
@@ -136,17 +153,23 @@ impl Value {
                 Err(_) => hex(bytes),
             }),
             Self::List(values) => Json::Array(values.iter().map(Self::to_json).collect()),
-            Self::Map(entries) | Self::Struct(entries) => {
-                Json::Object(entries.iter().map(|(key, value)| (key.clone(), value.to_json())).collect())
-            }
+            Self::Map(entries) | Self::Struct(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.to_json()))
+                    .collect(),
+            ),
         }
     }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.iter().fold(
+        String::with_capacity(bytes.len().saturating_mul(2)),
+        |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        },
+    )
 }

@@ -44,21 +44,49 @@ pub fn verify(directory: &Path) -> Result<Report, AuditError> {
         let (segments, strangers) = segment::list(directory, table)?;
         for stranger in strangers {
             let what = "a Parquet file whose name is not a segment's".to_owned();
-            report.add(Finding { problem: Problem::UnknownFile, table: Some(table), file: Some(stranger.0), seq: None, what });
+            report.add(Finding {
+                problem: Problem::UnknownFile,
+                table: Some(table),
+                file: Some(stranger.0),
+                seq: None,
+                what,
+            });
         }
-        table::verify(table, segments, expected.as_ref().map(|all| &all[table.index()]), &mut report);
+        table::verify(
+            table,
+            segments,
+            expected.as_ref().and_then(|all| all.get(table.index())),
+            &mut report,
+        );
     }
     Ok(report)
 }
 
 /// Reads the journal. Must come before the segments are listed: what is sealed meanwhile is then seen twice, not never.
 fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, Vec<Finding>) {
-    let finding = |problem, file: Option<std::path::PathBuf>, what: String| Finding { problem, table: None, file, seq: None, what };
+    let finding = |problem, file: Option<std::path::PathBuf>, what: String| Finding {
+        problem,
+        table: None,
+        file,
+        seq: None,
+        what,
+    };
     let mut findings = Vec::new();
     let root = journal::directory(directory);
     let link = |row: row::Row| {
-        let previous = row.get("previous_hash").as_bytes().and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-        Some((row.table, row.seq, Link { previous, hash: row.hash }))
+        let previous = row
+            .get("previous_hash")
+            .as_bytes()
+            .and_then(|bytes| bytes.try_into().ok())
+            .unwrap_or_default();
+        Some((
+            row.table,
+            row.seq,
+            Link {
+                previous,
+                hash: row.hash,
+            },
+        ))
     };
     let kept = journal::damaged_directory(directory);
     for (_, path) in journal::list(&kept).unwrap_or_default() {
@@ -81,17 +109,28 @@ fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, 
     report.journal.torn_tail = view.torn.is_some();
     if view.headless {
         let what = "it is missing, and the journal's beginning is gone".to_owned();
-        findings.push(finding(Problem::CheckpointMissing, Some(checkpoint::path(&root)), what));
+        findings.push(finding(
+            Problem::CheckpointMissing,
+            Some(checkpoint::path(&root)),
+            what,
+        ));
         return (None, findings);
     }
     for gap in view.gaps {
         let (from, until) = (gap.from, gap.until);
-        let what = format!("damaged at byte {}: entries {from} up to but without {until} are lost", gap.offset);
+        let what = format!(
+            "damaged at byte {}: entries {from} up to but without {until} are lost",
+            gap.offset
+        );
         findings.push(finding(Problem::JournalDamaged, Some(gap.path), what));
     }
     let mut expected: [Expectation; 4] = Default::default();
     for (table, slot) in Table::ALL.into_iter().zip(&mut expected) {
-        slot.sealed = view.checkpoint.as_ref().map(|fold| fold.head(table)).unwrap_or_default();
+        slot.sealed = view
+            .checkpoint
+            .as_ref()
+            .map(|fold| fold.head(table))
+            .unwrap_or_default();
         slot.last = view.fold.head(table).seq;
     }
     for (table, seq, link) in view.rows {

@@ -31,7 +31,10 @@ pub(crate) struct View<T> {
 }
 
 /// Replays the journal. `None` if the directory has none (a copy of the segments alone).
-pub(crate) fn read<T>(directory: &Path, keep: impl Fn(Row) -> Option<T>) -> Result<Option<View<T>>, AuditError> {
+pub(crate) fn read<T>(
+    directory: &Path,
+    keep: impl Fn(Row) -> Option<T>,
+) -> Result<Option<View<T>>, AuditError> {
     let journal = journal::directory(directory);
     if !journal.is_dir() {
         return Ok(None);
@@ -42,7 +45,8 @@ pub(crate) fn read<T>(directory: &Path, keep: impl Fn(Row) -> Option<T>) -> Resu
         let view = attempt(&journal, &keep);
         // The daemon sealed while we read: files that we had yet to read may be gone.
         let moved = modified(&journal) != start;
-        let lost = matches!(&view, Err(AuditError::Io { source, .. }) if source.kind() == ErrorKind::NotFound);
+        let lost =
+            matches!(&view, Err(AuditError::Io { source, .. }) if source.kind() == ErrorKind::NotFound);
         if (!moved && !lost) || tries >= TRIES {
             return view.map(Some);
         }
@@ -60,17 +64,25 @@ fn modified(journal: &Path) -> Option<(u64, std::time::SystemTime)> {
 fn attempt<T>(journal: &Path, keep: &impl Fn(Row) -> Option<T>) -> Result<View<T>, AuditError> {
     let checkpoint = checkpoint::read(journal)?;
     let files = journal::list(journal).map_err(AuditError::io("list", journal))?;
-    let bytes = files.iter().filter_map(|(_, path)| Some(std::fs::metadata(path).ok()?.len())).sum();
+    let bytes = files
+        .iter()
+        .filter_map(|(_, path)| Some(std::fs::metadata(path).ok()?.len()))
+        .sum();
     let headless = checkpoint.is_none() && files.first().is_some_and(|(first, _)| *first != 1);
     let mut fold = checkpoint.clone().unwrap_or_default();
     let mut reader = Reader::open(journal, fold.sequence.saturating_add(1))?;
     let (mut rows, mut kept, mut gaps, mut torn) = (Vec::new(), Vec::new(), Vec::new(), None);
-    while !headless {
+    loop {
+        if headless {
+            // Nothing says where the chains stood.
+            break;
+        }
         match reader.next(None)? {
             Item::Entry(sequence) => {
                 if sequence > fold.sequence {
-                    let entry = Entry::decode(reader.body())
-                        .map_err(|what| AuditError::damaged(journal, format!("sequence {sequence} is {what}")))?;
+                    let entry = Entry::decode(reader.body()).map_err(|what| {
+                        AuditError::damaged(journal, format!("sequence {sequence} is {what}"))
+                    })?;
                     fold.apply(sequence, entry, &mut rows);
                 }
             }
@@ -83,5 +95,14 @@ fn attempt<T>(journal: &Path, keep: &impl Fn(Row) -> Option<T>) -> Result<View<T
         }
         kept.extend(rows.drain(..).filter_map(keep));
     }
-    Ok(View { checkpoint, fold, rows: kept, gaps, torn, files: files.len(), bytes, headless })
+    Ok(View {
+        checkpoint,
+        fold,
+        rows: kept,
+        gaps,
+        torn,
+        files: files.len(),
+        bytes,
+        headless,
+    })
 }

@@ -21,14 +21,14 @@ use crate::keeper::{End, Keeper, thread as keeper_thread};
 use crate::segment::build::make_directory;
 use crate::{AuditError, Config};
 
-pub(super) fn open(config: Config) -> Result<Audit, AuditError> {
+pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     config.check()?;
     let journal = journal::directory(&config.directory);
     make_directory(&config.directory, 0o750)?;
     let lock = lock(&config.directory)?;
     make_directory(&journal, 0o700)?;
 
-    let mut keeper = Keeper::open(&config)?;
+    let mut keeper = Keeper::open(config)?;
     let before = keeper.fold.sequence;
     let end = keeper.follow(None)?;
     keeper.check_sealed()?;
@@ -36,9 +36,13 @@ pub(super) fn open(config: Config) -> Result<Audit, AuditError> {
     let crashed = keeper.fold.sequence > before || torn > 0 || !keeper.gaps.is_empty();
 
     let first = keeper.next_sequence();
-    let (frames, next) = opening(&config, &keeper, first, crashed, torn)?;
-    let file = Active::create(&journal, first, &frames)?;
-    let limit = Limit { sequence: next.saturating_sub(1), first, offset: file.durable };
+    let (frames, next) = opening(config, &keeper, first, crashed, torn)?;
+    let file = Active::create(&journal, first, &frames, 0)?;
+    let limit = Limit {
+        sequence: next.saturating_sub(1),
+        first,
+        offset: file.durable,
+    };
     keeper.settle(limit, crashed)?;
 
     let (asks, keeper_inbox) = mpsc::channel();
@@ -53,11 +57,15 @@ pub(super) fn open(config: Config) -> Result<Audit, AuditError> {
     });
     let journal_thread = {
         let writer = Writer::new(journal, config.durability, file, next, Arc::clone(&shared));
-        spawn("audit-journal", &config.directory, move || writer.run(&writer_inbox))?
+        spawn("audit-journal", &config.directory, move || {
+            writer.run(&writer_inbox);
+        })?
     };
     let segments_thread = {
         let shared = Arc::clone(&shared);
-        spawn("audit-segments", &config.directory, move || keeper_thread::run(keeper, &shared, &keeper_inbox))?
+        spawn("audit-segments", &config.directory, move || {
+            keeper_thread::run(keeper, &shared, &keeper_inbox);
+        })?
     };
     let inner = Inner {
         shared,
@@ -67,11 +75,20 @@ pub(super) fn open(config: Config) -> Result<Audit, AuditError> {
         threads: Mutex::new(vec![journal_thread, segments_thread]),
         _lock: lock,
     };
-    Ok(Audit { inner: Arc::new(inner) })
+    Ok(Audit {
+        inner: Arc::new(inner),
+    })
 }
 
-fn spawn(name: &str, directory: &Path, run: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, AuditError> {
-    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(AuditError::io("start the threads for", directory))
+fn spawn(
+    name: &str,
+    directory: &Path,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<thread::JoinHandle<()>, AuditError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(AuditError::io("start the threads for", directory))
 }
 
 /// Takes the directory for this process. The lock goes with the process, however it ends.
@@ -96,21 +113,35 @@ fn truncate(end: &End, journal: &Path) -> Result<u64, AuditError> {
     let End::Torn { path, offset } = end else {
         return Ok(0);
     };
-    let file = OpenOptions::new().write(true).open(path).map_err(AuditError::io("open", path))?;
+    let file = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(AuditError::io("open", path))?;
     let length = file.metadata().map_err(AuditError::io("inspect", path))?.len();
     if *offset == 0 {
         // Not even its header was whole: the file was never used.
         std::fs::remove_file(path).map_err(AuditError::io("remove", path))?;
         sync_directory(journal)?;
     } else {
-        file.set_len(*offset).and_then(|()| file.sync_all()).map_err(AuditError::io("truncate", path))?;
+        file.set_len(*offset)
+            .and_then(|()| file.sync_all())
+            .map_err(AuditError::io("truncate", path))?;
     }
     Ok(length.saturating_sub(*offset))
 }
 
 /// The first entries of this run: who writes, and after a crash the ends of what was open and a note.
-fn opening(config: &Config, keeper: &Keeper, first: u64, crashed: bool, torn: u64) -> Result<(Vec<u8>, u64), AuditError> {
-    let opened = Opened { host: config.host.clone(), boot_id: config.boot_id.clone() };
+fn opening(
+    config: &Config,
+    keeper: &Keeper,
+    first: u64,
+    crashed: bool,
+    torn: u64,
+) -> Result<(Vec<u8>, u64), AuditError> {
+    let opened = Opened {
+        host: config.host.clone(),
+        boot_id: config.boot_id.clone(),
+    };
     let mut entries = vec![Entry::Opened(opened)];
     if crashed {
         let fold = &keeper.fold;
@@ -126,7 +157,10 @@ fn opening(config: &Config, keeper: &Keeper, first: u64, crashed: bool, torn: u6
             kind: "recovery".to_owned(),
             actor: "audit".to_owned(),
             message: "the last run did not close; what was open is ended here".to_owned(),
-            detail: detail.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            detail: detail
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         }))));
     }
     let (mut frames, mut body, mut next) = (Vec::new(), Vec::new(), first);

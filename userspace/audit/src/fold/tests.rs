@@ -1,1 +1,218 @@
+use interdict_record::PolicyLoaded;
 
+use super::*;
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+fn started(session: u128, statement: u128) -> Record {
+    Record::StatementStarted(Box::new(StatementStarted {
+        session_id: id(session),
+        statement_id: id(statement),
+        requested_at: 10,
+        decided_at: 11,
+        decision: "allow".to_owned(),
+        flags: vec!["a".to_owned()],
+        ..StatementStarted::default()
+    }))
+}
+
+fn ended(session: u128, statement: u128) -> StatementEnded {
+    StatementEnded {
+        session_id: id(session),
+        statement_id: id(statement),
+        ended_at: 20,
+        status: "ok".to_owned(),
+        rows: 3,
+        ..StatementEnded::default()
+    }
+}
+
+fn session(number: u128) -> Record {
+    Record::SessionStarted(Box::new(SessionStarted {
+        session_id: id(number),
+        started_at: 5,
+        ..SessionStarted::default()
+    }))
+}
+
+fn fold(records: Vec<Record>) -> (Fold, Vec<Row>) {
+    let (mut fold, mut rows) = (Fold::default(), Vec::new());
+    for record in records {
+        fold.apply(fold.sequence + 1, Entry::Record(record), &mut rows);
+    }
+    (fold, rows)
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+    row.get(column).as_text().unwrap()
+}
+
+#[test]
+fn a_statement_is_one_row_of_its_two_records() {
+    let late = StatementEnded {
+        decision: Some("deny".to_owned()),
+        rule: Some("bulk".to_owned()),
+        flags: vec!["a".to_owned(), "b".to_owned()],
+        ..ended(1, 2)
+    };
+    let (_, rows) = fold(vec![started(1, 2), Record::StatementEnded(Box::new(late))]);
+    let [row] = &rows[..] else { panic!("{rows:?}") };
+    assert_eq!((row.table, row.seq, row.at), (Table::Statements, 1, 10));
+    assert_eq!(
+        (text(row, "decision"), text(row, "rule"), text(row, "status")),
+        ("deny", "bulk", "ok")
+    );
+    assert_eq!(row.get("rows"), &Value::Integer(3));
+    assert_eq!(
+        row.get("flags"),
+        &Value::from(vec!["a".to_owned(), "b".to_owned()])
+    );
+}
+
+#[test]
+fn rows_follow_each_other_by_number_and_hash() {
+    let (fold, rows) = fold(vec![
+        started(1, 2),
+        started(1, 3),
+        Record::StatementEnded(Box::new(ended(1, 3))),
+        Record::StatementEnded(Box::new(ended(1, 2))),
+    ]);
+    assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(rows[0].get("previous_hash"), &Value::Bytes(vec![0; 32]));
+    assert_eq!(
+        rows[1].get("previous_hash").as_bytes(),
+        Some(rows[0].hash.as_slice())
+    );
+    assert_eq!(
+        fold.head(Table::Statements),
+        Head {
+            seq: 2,
+            hash: rows[1].hash
+        }
+    );
+}
+
+#[test]
+fn what_was_described_later_wins() {
+    let describe = |database: Option<&str>, user: Option<&str>| {
+        Record::SessionDescribed(Box::new(SessionDescribed {
+            session_id: id(1),
+            database: database.map(str::to_owned),
+            db_user: user.map(str::to_owned),
+            ..SessionDescribed::default()
+        }))
+    };
+    let end = SessionEnded {
+        session_id: id(1),
+        ended_at: 30,
+        end_reason: "client".to_owned(),
+        ..SessionEnded::default()
+    };
+    let (_, rows) = fold(vec![
+        session(1),
+        describe(Some("one"), Some("u")),
+        describe(Some("two"), None),
+        Record::SessionEnded(Box::new(end)),
+    ]);
+    assert_eq!(
+        (text(&rows[0], "database"), text(&rows[0], "db_user")),
+        ("two", "u")
+    );
+}
+
+#[test]
+fn a_session_that_ends_takes_its_statements_along() {
+    let end = SessionEnded {
+        session_id: id(1),
+        ended_at: 30,
+        end_reason: "client".to_owned(),
+        ..SessionEnded::default()
+    };
+    let (fold, rows) = fold(vec![
+        session(1),
+        started(1, 2),
+        Record::SessionEnded(Box::new(end)),
+    ]);
+    assert_eq!(text(&rows[0], "status"), "cut");
+    assert_eq!(rows[1].table, Table::Sessions);
+    assert!(fold.sessions.is_empty() && fold.statements.is_empty());
+}
+
+#[test]
+fn what_fits_nothing_is_noted_and_not_lost() {
+    let (_, rows) = fold(vec![
+        Record::StatementEnded(Box::new(ended(1, 2))),
+        Record::SessionEnded(Box::default()),
+        Record::SessionDescribed(Box::default()),
+        started(1, 2),
+        started(1, 2),
+        session(1),
+        session(1),
+    ]);
+    assert_eq!(rows.len(), 5);
+    assert!(
+        rows.iter()
+            .all(|row| row.table == Table::Admin && text(row, "kind") == "anomaly")
+    );
+}
+
+#[test]
+fn a_checkpoint_in_between_changes_no_row() {
+    let records = vec![
+        session(1),
+        started(1, 2),
+        Record::PolicyLoaded(Box::new(PolicyLoaded {
+            at: 15,
+            ..PolicyLoaded::default()
+        })),
+        started(1, 3),
+        Record::StatementEnded(Box::new(ended(1, 2))),
+        Record::Event(Box::default()),
+        Record::SessionEnded(Box::new(SessionEnded {
+            session_id: id(1),
+            ..SessionEnded::default()
+        })),
+    ];
+    let (_, whole) = fold(records.clone());
+    for cut in 0..records.len() {
+        let (first, mut rows) = fold(records[..cut].to_vec());
+        let mut second: Fold = serde_json::from_slice(&serde_json::to_vec(&first).unwrap()).unwrap();
+        for (index, record) in records.iter().enumerate() {
+            // Entries that the checkpoint holds come again and change nothing.
+            second.apply(index as u64 + 1, Entry::Record(record.clone()), &mut rows);
+        }
+        assert_eq!(rows, whole, "checkpoint after {cut}");
+    }
+}
+
+#[test]
+fn every_table_has_a_cell_for_every_column() {
+    let (fold, rows) = fold(vec![
+        session(1),
+        Record::PolicyLoaded(Box::default()),
+        Record::Event(Box::default()),
+        started(1, 2),
+        Record::SessionEnded(Box::new(SessionEnded {
+            session_id: id(1),
+            ..SessionEnded::default()
+        })),
+    ]);
+    assert_eq!(fold.heads.len(), Table::ALL.len());
+    for row in rows {
+        assert_eq!(row.values.len(), row.table.columns().len());
+        let batch = crate::arrow::batch(
+            &crate::arrow::schema(row.table),
+            row.table,
+            std::slice::from_ref(&row),
+        )
+        .unwrap();
+        let back: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| crate::arrow::cell(column, 0).unwrap())
+            .collect();
+        assert_eq!(back, row.values);
+    }
+}

@@ -29,8 +29,13 @@ pub(crate) struct Active {
 
 impl Active {
     /// Makes the file whose first entry is `first`, with these frames in it, all durable. It appears under its name at
-    /// once and whole.
-    pub(crate) fn create(directory: &Path, first: u64, frames: &[u8]) -> Result<Self, AuditError> {
+    /// once and whole. Fails unless there are `room` bytes free beyond it.
+    pub(crate) fn create(
+        directory: &Path,
+        first: u64,
+        frames: &[u8],
+        room: usize,
+    ) -> Result<Self, AuditError> {
         let name = path(directory, first);
         let new = name.with_extension("journal.new");
         let file = OpenOptions::new()
@@ -43,11 +48,24 @@ impl Active {
         file.write_all_at(&file_header(first), 0)
             .and_then(|()| file.write_all_at(frames, FILE_HEADER as u64))
             .map_err(AuditError::io("write", &new))?;
+        let written = (FILE_HEADER as u64).saturating_add(frames.len() as u64);
+        if room > 0 {
+            // Written, not only reserved: not every file system has to keep a reservation.
+            file.write_all_at(&vec![0; room], written)
+                .and_then(|()| file.sync_all())
+                .and_then(|()| file.set_len(written))
+                .map_err(AuditError::io("write", &new))?;
+        }
         file.sync_all().map_err(AuditError::io("make durable", &new))?;
         std::fs::rename(&new, &name).map_err(AuditError::io("rename", &new))?;
         sync_directory(directory)?;
-        let written = (FILE_HEADER as u64).saturating_add(frames.len() as u64);
-        Ok(Self { file, path: name, first, written, durable: written })
+        Ok(Self {
+            file,
+            path: name,
+            first,
+            written,
+            durable: written,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -56,14 +74,18 @@ impl Active {
 
     /// Writes at the end. After an error nothing of it counts as written; see [`Self::cut`].
     pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), AuditError> {
-        self.file.write_all_at(frames, self.written).map_err(AuditError::io("write", &self.path))?;
+        self.file
+            .write_all_at(frames, self.written)
+            .map_err(AuditError::io("write", &self.path))?;
         self.written = self.written.saturating_add(frames.len() as u64);
         Ok(())
     }
 
     /// Makes what was written durable.
     pub(crate) fn sync(&mut self) -> Result<(), AuditError> {
-        self.file.sync_data().map_err(AuditError::io("make durable", &self.path))?;
+        self.file
+            .sync_data()
+            .map_err(AuditError::io("make durable", &self.path))?;
         self.durable = self.written;
         Ok(())
     }

@@ -36,7 +36,10 @@ pub(crate) enum Item {
     Entry(u64),
     Gap(Gap),
     /// The last file ends with bytes that were never acknowledged, from this offset on.
-    Torn { path: PathBuf, offset: u64 },
+    Torn {
+        path: PathBuf,
+        offset: u64,
+    },
     End,
 }
 
@@ -75,7 +78,12 @@ impl Reader {
     /// Starts so that `from` will be met. Earlier entries of the same file come first.
     pub(crate) fn open(directory: &Path, from: u64) -> Result<Self, AuditError> {
         let files = list(directory).map_err(AuditError::io("list", directory))?;
-        let mut reader = Self { directory: directory.to_owned(), current: None, next: from, done: false };
+        let mut reader = Self {
+            directory: directory.to_owned(),
+            current: None,
+            next: from,
+            done: false,
+        };
         if let Some((first, path)) = files.into_iter().rev().find(|(first, _)| *first <= from) {
             reader.next = first;
             reader.current = Some(Current::open(path, first)?);
@@ -85,7 +93,10 @@ impl Reader {
 
     /// The body of the entry that [`Self::next`] just gave.
     pub(crate) fn body(&self) -> &[u8] {
-        self.current.as_ref().and_then(|current| current.buffer.get(current.body.clone())).unwrap_or_default()
+        self.current
+            .as_ref()
+            .and_then(|current| current.buffer.get(current.body.clone()))
+            .unwrap_or_default()
     }
 
     /// The next item. Without a limit the journal is read to its end.
@@ -115,7 +126,12 @@ impl Reader {
                 Frame::Good(header) if header.sequence < self.next && !current.begun => current.pass(&header),
                 Frame::Good(header) => {
                     let (offset, path) = (current.offset(), current.path.clone());
-                    let gap = Gap { path, offset, from: self.next, until: header.sequence.max(self.next) };
+                    let gap = Gap {
+                        path,
+                        offset,
+                        from: self.next,
+                        until: header.sequence.max(self.next),
+                    };
                     if header.sequence < self.next {
                         current.pass(&header);
                     } else {
@@ -130,7 +146,12 @@ impl Reader {
                     };
                     self.current = Some(Current::open(name, following)?);
                     if following > self.next {
-                        let gap = Gap { path, offset, from: self.next, until: following };
+                        let gap = Gap {
+                            path,
+                            offset,
+                            from: self.next,
+                            until: following,
+                        };
                         self.next = following;
                         return Ok(Item::Gap(gap));
                     }
@@ -156,44 +177,46 @@ impl Reader {
             return Ok(None);
         };
         let (first, path, offset) = (current.first, current.path.clone(), current.offset());
-        let found = current.search(self.next, end)?;
-        match found {
-            // A frame beyond the bad place that was written when this sequence was already durable.
-            Some(Found { sequence, proof: true }) => {
-                let gap = Gap { path, offset, from: self.next, until: sequence };
-                self.next = sequence;
-                Ok(Some(Item::Gap(gap)))
+        let until = if let Some(sequence) = current.search(self.next, end)? {
+            // A frame behind the bad place was written when this sequence was already durable.
+            sequence
+        } else {
+            // What follows here, if anything does, is of the group that never became durable.
+            let Some((following, name)) = self.following(first)? else {
+                self.done = true;
+                return Ok(Some(Item::Torn { path, offset }));
+            };
+            self.current = Some(Current::open(name, following)?);
+            if following <= self.next {
+                return Ok(None);
             }
-            // Frames of the group that never became durable, or none.
-            Some(Found { proof: false, .. }) | None => {
-                let Some((following, name)) = self.following(first)? else {
-                    self.done = true;
-                    return Ok(Some(Item::Torn { path, offset }));
-                };
-                self.current = Some(Current::open(name, following)?);
-                if following <= self.next {
-                    return Ok(None);
-                }
-                let gap = Gap { path, offset, from: self.next, until: following };
-                self.next = following;
-                Ok(Some(Item::Gap(gap)))
-            }
-        }
+            following
+        };
+        let gap = Gap {
+            path,
+            offset,
+            from: self.next,
+            until,
+        };
+        self.next = until;
+        Ok(Some(Item::Gap(gap)))
     }
-}
-
-/// A good frame found behind a bad place.
-struct Found {
-    sequence: u64,
-    /// Whether this or a later frame knows the bad one to have been durable.
-    proof: bool,
 }
 
 impl Current {
     fn open(path: PathBuf, first: u64) -> Result<Self, AuditError> {
         let file = File::open(&path).map_err(AuditError::io("open", &path))?;
         let (buffer, body) = (Vec::new(), 0..0);
-        Ok(Self { file, path, first, buffer, base: 0, position: 0, body, begun: false })
+        Ok(Self {
+            file,
+            path,
+            first,
+            buffer,
+            base: 0,
+            position: 0,
+            body,
+            begun: false,
+        })
     }
 
     fn offset(&self) -> u64 {
@@ -220,9 +243,10 @@ impl Current {
             let step = wanted.saturating_sub(have).clamp(CHUNK, 16 * CHUNK).min(room);
             self.buffer.resize(have.saturating_add(step), 0);
             let got = match self.buffer.get_mut(have..) {
-                Some(space) if !space.is_empty() => {
-                    self.file.read_at(space, at).map_err(AuditError::io("read", &self.path))?
-                }
+                Some(space) if !space.is_empty() => self
+                    .file
+                    .read_at(space, at)
+                    .map_err(AuditError::io("read", &self.path))?,
                 _ => 0,
             };
             self.buffer.truncate(have.saturating_add(got));
@@ -241,7 +265,11 @@ impl Current {
             self.position = FILE_HEADER;
         }
         if !self.ensure(FRAME_HEADER, end)? {
-            return Ok(if self.rest().is_empty() { Frame::End } else { Frame::Bad });
+            return Ok(if self.rest().is_empty() {
+                Frame::End
+            } else {
+                Frame::Bad
+            });
         }
         let Some(header) = FrameHeader::read(self.rest()).filter(|header| header.length <= MAX_BODY) else {
             return Ok(Frame::Bad);
@@ -265,25 +293,31 @@ impl Current {
     }
 
     fn pass(&mut self, header: &FrameHeader) {
-        self.position = self.position.saturating_add(FRAME_HEADER).saturating_add(header.length);
+        self.position = self
+            .position
+            .saturating_add(FRAME_HEADER)
+            .saturating_add(header.length);
     }
 
-    /// Looks for good frames behind the present place and goes to the first. Only called on damage, so it reads the
-    /// rest of the file at once.
-    fn search(&mut self, next: u64, end: u64) -> Result<Option<Found>, AuditError> {
+    /// Looks for good frames behind the present place. If one of them knows the entry `next` to have been durable, goes
+    /// to the first of them and gives its sequence. Only called on damage, so it reads the rest of the file at once.
+    fn search(&mut self, next: u64, end: u64) -> Result<Option<u64>, AuditError> {
         self.begun = true;
         self.ensure(usize::MAX >> 1, end)?;
         let mut found: Option<(usize, u64)> = None;
         let mut proof = false;
-        let mut step = if self.offset() == 0 { 0 } else { 1 };
+        let mut step = usize::from(self.offset() != 0);
         while let Some(bytes) = self.rest().get(step..) {
             let Some(header) = FrameHeader::read(bytes) else {
                 break;
             };
             // The sequence is compared first: it rules out nearly every place without reading a body.
             let plausible = header.sequence >= next && header.sequence < next.saturating_add(1 << 32);
-            let body = bytes.get(FRAME_HEADER..).and_then(|rest| rest.get(..header.length));
-            if plausible && header.durable < header.sequence && body.is_some_and(|body| header.matches(body)) {
+            let body = bytes
+                .get(FRAME_HEADER..)
+                .and_then(|rest| rest.get(..header.length));
+            if plausible && header.durable < header.sequence && body.is_some_and(|body| header.matches(body))
+            {
                 found.get_or_insert((step, header.sequence));
                 proof |= header.durable >= next || header.sequence == next;
                 step = step.saturating_add(FRAME_HEADER).saturating_add(header.length);
@@ -294,10 +328,11 @@ impl Current {
                 break;
             }
         }
-        if let (Some((step, _)), true) = (found, proof) {
-            self.position = self.position.saturating_add(step);
-        }
-        Ok(found.map(|(_, sequence)| Found { sequence, proof }))
+        let Some((step, sequence)) = found.filter(|_| proof) else {
+            return Ok(None);
+        };
+        self.position = self.position.saturating_add(step);
+        Ok(Some(sequence))
     }
 }
 

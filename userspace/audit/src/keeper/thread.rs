@@ -16,7 +16,7 @@ use crate::{AuditError, checkpoint, journal};
 /// How long after an error the keeper starts over.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the keeper looks at the clock when it has nothing to wait for.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AuditError>>;
 
@@ -37,7 +37,11 @@ pub(crate) enum Ask {
 pub(crate) fn run(mut keeper: Keeper, shared: &Arc<Shared>, asks: &Receiver<Ask>) {
     let mut failed = false;
     loop {
-        let wait = if failed { RETRY } else { keeper.patience().unwrap_or(IDLE) };
+        let wait = if failed {
+            RETRY
+        } else {
+            keeper.patience().unwrap_or(IDLE)
+        };
         let ask = match asks.recv_timeout(wait) {
             Ok(ask) => ask,
             Err(RecvTimeoutError::Timeout) => Ask::Durable,
@@ -83,9 +87,10 @@ fn report(shared: &Shared, error: Option<&AuditError>) {
     let mut health = shared.health.lock().unwrap_or_else(PoisonError::into_inner);
     let text = error.map(ToString::to_string);
     if health.segments != text {
-        match &text {
-            Some(error) => tracing::error!(%error, "segments can't be sealed; the journal keeps the rows"),
-            None => tracing::info!("segments can be sealed again"),
+        if let Some(error) = &text {
+            tracing::error!(%error, "segments can't be sealed; the journal keeps the rows");
+        } else {
+            tracing::info!("segments can be sealed again");
         }
         health.segments = text;
     }
@@ -100,6 +105,10 @@ impl Keeper {
         }
         // The first checkpoint of a directory: from here on a missing one is a finding.
         let journal = journal::directory(&self.directory);
-        if checkpoint::path(&journal).exists() { Ok(()) } else { self.seal() }
+        if checkpoint::path(&journal).exists() {
+            Ok(())
+        } else {
+            self.seal()
+        }
     }
 }

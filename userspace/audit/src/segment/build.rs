@@ -64,7 +64,11 @@ pub(crate) fn make_directory(path: &Path, mode: u32) -> Result<(), AuditError> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(AuditError::io("create", path))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(AuditError::io("create", path))?;
     path.parent().map_or(Ok(()), sync_directory)
 }
 
@@ -76,9 +80,21 @@ impl Builder {
             std::fs::remove_dir_all(&building).map_err(AuditError::io("clear", &building))?;
         }
         make_directory(&building, 0o700)?;
-        let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' || letter == '_' { letter } else { '_' };
+        let safe = |letter: char| {
+            if letter.is_ascii_alphanumeric() || letter == '.' || letter == '_' {
+                letter
+            } else {
+                '_'
+            }
+        };
         let host = host.chars().take(64).map(safe).collect();
-        Ok(Self { directory: directory.to_owned(), host, parts: BTreeMap::new(), rows: 0, since: None })
+        Ok(Self {
+            directory: directory.to_owned(),
+            host,
+            parts: BTreeMap::new(),
+            rows: 0,
+            since: None,
+        })
     }
 
     pub(crate) fn push(&mut self, row: Row) -> Result<(), AuditError> {
@@ -107,9 +123,15 @@ impl Builder {
             let day = self.directory.join(table.name()).join(format!("date={date}"));
             make_directory(&self.directory.join(table.name()), 0o750)?;
             make_directory(&day, 0o750)?;
-            let name = day.join(format!("{:012}-{:012}-{}.parquet", part.first, part.last, self.host));
+            let name = day.join(format!(
+                "{:012}-{:012}-{}.parquet",
+                part.first, part.last, self.host
+            ));
             if name.exists() {
-                return Err(AuditError::damaged(&name, "a segment of this name exists already"));
+                return Err(AuditError::damaged(
+                    &name,
+                    "a segment of this name exists already",
+                ));
             }
             let built = part.finish(&self.host)?;
             std::fs::rename(&built, &name).map_err(AuditError::io("rename", &built))?;
@@ -132,7 +154,9 @@ impl Part {
         let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(table)?))
             .map_err(AuditError::segment("create", &path))?;
         let previous = first.named().find(|(name, _)| *name == "previous_hash");
-        let first_previous = previous.and_then(|(_, value)| value.as_bytes()?.try_into().ok()).unwrap_or(GENESIS);
+        let first_previous = previous
+            .and_then(|(_, value)| value.as_bytes()?.try_into().ok())
+            .unwrap_or(GENESIS);
         Ok(Self {
             table,
             schema,
@@ -152,7 +176,11 @@ impl Part {
         self.rows = self.rows.saturating_add(1);
         self.last_hash = row.hash;
         self.pending.push(row);
-        if self.pending.len() >= BATCH { self.write() } else { Ok(()) }
+        if self.pending.len() >= BATCH {
+            self.write()
+        } else {
+            Ok(())
+        }
     }
 
     fn write(&mut self) -> Result<(), AuditError> {
@@ -180,10 +208,15 @@ impl Part {
             (key::LAST_HASH, hex(&self.last_hash)),
         ];
         for (name, value) in facts {
-            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+            self.writer
+                .append_key_value_metadata(KeyValue::new(name.to_owned(), value));
         }
-        let file = self.writer.into_inner().map_err(AuditError::segment("finish", &self.path))?;
-        file.sync_all().map_err(AuditError::io("make durable", &self.path))?;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(AuditError::segment("finish", &self.path))?;
+        file.sync_all()
+            .map_err(AuditError::io("make durable", &self.path))?;
         Ok(self.path)
     }
 }
@@ -203,7 +236,9 @@ fn properties(table: Table) -> Result<WriterProperties, AuditError> {
             ("previous_hash" | "hash", _) => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_statistics_enabled(path, EnabledStatistics::None),
-            ("statement_id", _) | (_, Kind::Bytes(_)) => properties.set_column_dictionary_enabled(path, false),
+            ("statement_id", _) | (_, Kind::Bytes(_)) => {
+                properties.set_column_dictionary_enabled(path, false)
+            }
             ("seq", _) | (_, Kind::Time) => properties
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
@@ -216,6 +251,8 @@ fn properties(table: Table) -> Result<WriterProperties, AuditError> {
 impl Row {
     /// For tests and scans: a column by name.
     pub(crate) fn get(&self, name: &str) -> &Value {
-        self.named().find(|(column, _)| *column == name).map_or(&Value::Null, |(_, value)| value)
+        self.named()
+            .find(|(column, _)| *column == name)
+            .map_or(&Value::Null, |(_, value)| value)
     }
 }

@@ -34,24 +34,38 @@ pub(crate) fn metadata(path: &Path) -> Result<(Vec<(String, String)>, i64), Audi
     let facts = builder.metadata().file_metadata();
     let ours = facts.key_value_metadata().into_iter().flatten();
     let ours = ours.filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)));
-    Ok((ours.filter(|(name, _)| name.starts_with("interdict.")).collect(), facts.num_rows()))
+    Ok((
+        ours.filter(|(name, _)| name.starts_with("interdict.")).collect(),
+        facts.num_rows(),
+    ))
 }
 
 /// The `seq` and `hash` of a file's rows: what recovery needs to know what is sealed.
 pub(crate) fn chain(path: &Path) -> Result<Vec<(u64, Hash)>, AuditError> {
     let builder = builder(path)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["seq", "hash"]);
-    let batches = builder.with_projection(mask).build().map_err(AuditError::segment("read", path))?;
+    let batches = builder
+        .with_projection(mask)
+        .build()
+        .map_err(AuditError::segment("read", path))?;
     let mut links = Vec::new();
     for batch in batches {
-        let batch = batch.map_err(ParquetError::from).map_err(AuditError::segment("read", path))?;
-        let seq = batch.column_by_name("seq").and_then(|column| column.as_any().downcast_ref::<Int64Array>());
-        let hash = batch.column_by_name("hash").and_then(|column| column.as_any().downcast_ref::<FixedSizeBinaryArray>());
+        let batch = batch
+            .map_err(ParquetError::from)
+            .map_err(AuditError::segment("read", path))?;
+        let seq = batch
+            .column_by_name("seq")
+            .and_then(|column| column.as_any().downcast_ref::<Int64Array>());
+        let hash = batch
+            .column_by_name("hash")
+            .and_then(|column| column.as_any().downcast_ref::<FixedSizeBinaryArray>());
         let (Some(seq), Some(hash)) = (seq, hash) else {
             return Err(AuditError::damaged(path, "it has no seq and hash columns"));
         };
         for row in 0..batch.num_rows() {
-            let link = u64::try_from(seq.value(row)).ok().zip(hash.value(row).try_into().ok());
+            let link = u64::try_from(seq.value(row))
+                .ok()
+                .zip(hash.value(row).try_into().ok());
             links.push(link.ok_or_else(|| AuditError::damaged(path, "a seq or hash that is none"))?);
         }
     }
@@ -60,20 +74,32 @@ pub(crate) fn chain(path: &Path) -> Result<Vec<(u64, Hash)>, AuditError> {
 
 impl Rows {
     pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
-        let batches = builder(path)?.with_batch_size(1024).build().map_err(AuditError::segment("read", path))?;
-        Ok(Self { path: path.to_owned(), batches, batch: None, row: 0 })
+        let batches = builder(path)?
+            .with_batch_size(1024)
+            .build()
+            .map_err(AuditError::segment("read", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            batches,
+            batch: None,
+            row: 0,
+        })
     }
 
     fn step(&mut self) -> Result<Option<Cells>, AuditError> {
         loop {
             if let Some(batch) = self.batch.as_ref().filter(|batch| self.row < batch.num_rows()) {
                 let schema = batch.schema_ref();
-                let cells = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-                    Some((field.name().clone(), arrow::cell(column, self.row)?))
-                });
+                let cells = schema
+                    .fields()
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(field, column)| Some((field.name().clone(), arrow::cell(column, self.row)?)));
                 let cells = cells.collect::<Option<Cells>>();
                 self.row = self.row.saturating_add(1);
-                return cells.map(Some).ok_or_else(|| AuditError::damaged(&self.path, "a column of an unknown type"));
+                return cells
+                    .map(Some)
+                    .ok_or_else(|| AuditError::damaged(&self.path, "a column of an unknown type"));
             }
             match self.batches.next() {
                 None => return Ok(None),

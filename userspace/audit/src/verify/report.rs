@@ -109,7 +109,13 @@ impl Report {
 
     pub(crate) fn add(&mut self, finding: Finding) {
         const MOST: usize = 1000;
-        if self.findings.iter().filter(|other| other.table == finding.table).count() < MOST {
+        if self
+            .findings
+            .iter()
+            .filter(|other| other.table == finding.table)
+            .count()
+            < MOST
+        {
             self.findings.push(finding);
         }
     }
@@ -157,10 +163,25 @@ impl fmt::Display for Report {
             writeln!(out, "{finding}")?;
         }
         for (table, chain) in &self.tables {
-            let Chain { segments, rows, last_seq, last_hash } = chain;
-            writeln!(out, "{table:<11} {rows:>10} rows in {segments} segments, up to row {last_seq} {last_hash:.16}")?;
+            let Chain {
+                segments,
+                rows,
+                last_seq,
+                last_hash,
+            } = chain;
+            writeln!(
+                out,
+                "{table:<11} {rows:>10} rows in {segments} segments, up to row {last_seq} {last_hash:.16}"
+            )?;
         }
-        let JournalState { present, unsealed_rows, open_sessions, open_statements, torn_tail, .. } = &self.journal;
+        let JournalState {
+            present,
+            unsealed_rows,
+            open_sessions,
+            open_statements,
+            torn_tail,
+            ..
+        } = &self.journal;
         if *present {
             let torn = if *torn_tail { ", torn tail" } else { "" };
             writeln!(
@@ -168,7 +189,10 @@ impl fmt::Display for Report {
                 "journal     {unsealed_rows:>10} rows not yet sealed, {open_statements} statements and {open_sessions} sessions open{torn}"
             )?;
         } else {
-            writeln!(out, "journal     none here: rows removed from the end would not be noticed")?;
+            writeln!(
+                out,
+                "journal     none here: rows removed from the end would not be noticed"
+            )?;
         }
         match self.findings.len() {
             0 => write!(out, "sound"),

@@ -43,7 +43,12 @@ struct Walk<'a> {
     rows: u64,
 }
 
-pub(super) fn verify(table: Table, segments: Vec<Segment>, journal: Option<&Expectation>, report: &mut Report) {
+pub(super) fn verify(
+    table: Table,
+    segments: Vec<Segment>,
+    journal: Option<&Expectation>,
+    report: &mut Report,
+) {
     let count = segments.len() as u64;
     let mut walk = Walk {
         table,
@@ -55,21 +60,41 @@ pub(super) fn verify(table: Table, segments: Vec<Segment>, journal: Option<&Expe
         scratch: Vec::new(),
         rows: 0,
     };
-    let mut known: Vec<_> = segments.into_iter().filter_map(|segment| walk.inspect(segment)).collect();
+    let mut known: Vec<_> = segments
+        .into_iter()
+        .filter_map(|segment| walk.inspect(segment))
+        .collect();
     known.sort_by(|(one, _), (other, _)| one.cmp(other));
     walk.waiting = known.into();
     walk.segments(journal);
     if let Some(journal) = journal {
-        walk.tail(journal);
+        // What is sealed must be in files, what follows in the journal.
+        let last = journal.last.max(journal.sealed.seq);
+        walk.without_file(last.saturating_add(1), Some(journal));
     }
-    let last_hash = walk.previous.filter(|_| walk.expected > 1).map(|hash| hex(&hash)).unwrap_or_default();
-    let chain = Chain { segments: count, rows: walk.rows, last_seq: walk.expected.saturating_sub(1), last_hash };
+    let last_hash = walk
+        .previous
+        .filter(|_| walk.expected > 1)
+        .map(|hash| hex(&hash))
+        .unwrap_or_default();
+    let chain = Chain {
+        segments: count,
+        rows: walk.rows,
+        last_seq: walk.expected.saturating_sub(1),
+        last_hash,
+    };
     report.tables.insert(table.name(), chain);
 }
 
 impl Walk<'_> {
     fn find(&mut self, problem: Problem, file: Option<PathBuf>, seq: Option<u64>, what: impl Into<String>) {
-        self.report.add(Finding { problem, table: Some(self.table), file, seq, what: what.into() });
+        self.report.add(Finding {
+            problem,
+            table: Some(self.table),
+            file,
+            seq,
+            what: what.into(),
+        });
     }
 
     /// Compares a file's name with its metadata, which then decides the order.
@@ -78,19 +103,33 @@ impl Walk<'_> {
         let (facts, rows) = match read::metadata(&path) {
             Ok(found) => found,
             Err(error) => {
-                self.find(Problem::UnreadableSegment, Some(path), Some(segment.first), error.to_string());
+                self.find(
+                    Problem::UnreadableSegment,
+                    Some(path),
+                    Some(segment.first),
+                    error.to_string(),
+                );
                 return None;
             }
         };
-        let fact = |name: &str| facts.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let fact = |name: &str| {
+            facts
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         let number = |name: &str| fact(name).and_then(|text| text.parse::<u64>().ok());
         if fact(key::TABLE) != Some(self.table.name()) {
-            let what = format!("it says that it belongs to {}", fact(key::TABLE).unwrap_or("no table of ours"));
+            let what = format!(
+                "it says that it belongs to {}",
+                fact(key::TABLE).unwrap_or("no table of ours")
+            );
             self.find(Problem::RenamedSegment, Some(path.clone()), None, what);
         }
         let (first, last) = (number(key::FIRST_SEQ), number(key::LAST_SEQ));
         if (first, last) != (Some(segment.first), Some(segment.last)) {
-            let say = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+            let say =
+                |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
             let what = format!("it says that it holds rows {} to {}", say(first), say(last));
             self.find(Problem::RenamedSegment, Some(path), None, what);
             segment.first = first.unwrap_or(segment.first);
@@ -102,15 +141,29 @@ impl Walk<'_> {
 
     /// Opens the segments that may hold the expected row.
     fn open(&mut self) {
-        while let Some((segment, whole)) = self.waiting.pop_front_if(|(segment, _)| segment.first <= self.expected) {
+        while let Some((segment, whole)) = self
+            .waiting
+            .pop_front_if(|(segment, _)| segment.first <= self.expected)
+        {
             match Rows::open(&segment.path) {
                 Ok(rows) => {
-                    let mut source = Source { segment, rows, head: None, last: 0, whole };
+                    let mut source = Source {
+                        segment,
+                        rows,
+                        head: None,
+                        last: 0,
+                        whole,
+                    };
                     self.advance(&mut source);
                     self.sources.push(source);
                 }
                 Err(error) => {
-                    self.find(Problem::UnreadableSegment, Some(segment.path), Some(segment.first), error.to_string());
+                    self.find(
+                        Problem::UnreadableSegment,
+                        Some(segment.path),
+                        Some(segment.first),
+                        error.to_string(),
+                    );
                 }
             }
         }
@@ -120,17 +173,22 @@ impl Walk<'_> {
         source.head = loop {
             match source.rows.next() {
                 None => break None,
-                Some(Ok(cells)) => match self.read(&cells) {
-                    Some(row) => break Some(row),
-                    None => {
-                        let after = Some(source.last);
-                        let what = "the row after this one has no readable seq, previous_hash and hash";
-                        self.find(Problem::EditedRow, Some(source.segment.path.clone()), after, what);
+                Some(Ok(cells)) => {
+                    if let Some(row) = self.read(&cells) {
+                        break Some(row);
                     }
-                },
+                    let after = Some(source.last);
+                    let what = "the row after this one has no readable seq, previous_hash and hash";
+                    self.find(Problem::EditedRow, Some(source.segment.path.clone()), after, what);
+                }
                 Some(Err(error)) => {
                     let path = source.segment.path.clone();
-                    self.find(Problem::UnreadableSegment, Some(path), Some(source.last), error.to_string());
+                    self.find(
+                        Problem::UnreadableSegment,
+                        Some(path),
+                        Some(source.last),
+                        error.to_string(),
+                    );
                     break None;
                 }
             }
@@ -138,25 +196,53 @@ impl Walk<'_> {
     }
 
     fn read(&mut self, cells: &Cells) -> Option<Row> {
-        let get = |name: &str| cells.iter().find(|(column, _)| column == name).map(|(_, value)| value);
-        let hash = |name: &str| get(name).and_then(Value::as_bytes).and_then(|bytes| bytes.try_into().ok());
-        let seq = get("seq").and_then(Value::as_integer).and_then(|seq| u64::try_from(seq).ok())?;
-        let link = Link { previous: hash("previous_hash")?, hash: hash("hash")? };
+        let get = |name: &str| {
+            cells
+                .iter()
+                .find(|(column, _)| column == name)
+                .map(|(_, value)| value)
+        };
+        let hash = |name: &str| {
+            get(name)
+                .and_then(Value::as_bytes)
+                .and_then(|bytes| bytes.try_into().ok())
+        };
+        let seq = get("seq")
+            .and_then(Value::as_integer)
+            .and_then(|seq| u64::try_from(seq).ok())?;
+        let link = Link {
+            previous: hash("previous_hash")?,
+            hash: hash("hash")?,
+        };
         let at = get(self.table.time_column()).and_then(Value::as_integer);
         let columns = cells.iter().map(|(name, value)| (name.as_str(), value));
         let computed = canonical::hash(self.table.name(), columns, &mut self.scratch);
-        Some(Row { seq, link, computed, at })
+        Some(Row {
+            seq,
+            link,
+            computed,
+            at,
+        })
     }
 
     fn segments(&mut self, journal: Option<&Expectation>) {
         loop {
             self.open();
             self.sources.retain(|source| source.head.is_some());
-            let lowest = self.sources.iter().enumerate().filter_map(|(index, source)| Some((source.head.as_ref()?.seq, index)));
-            match (lowest.min(), self.waiting.front().map(|(segment, _)| segment.first)) {
+            let lowest = self
+                .sources
+                .iter()
+                .enumerate()
+                .filter_map(|(index, source)| Some((source.head.as_ref()?.seq, index)));
+            match (
+                lowest.min(),
+                self.waiting.front().map(|(segment, _)| segment.first),
+            ) {
                 (None, None) => return,
-                (Some((seq, _)), Some(first)) if seq > self.expected && first < seq => self.hole(first),
-                (Some((seq, _)), _) if seq > self.expected => self.hole(seq),
+                (Some((seq, _)), Some(first)) if seq > self.expected && first < seq => {
+                    self.without_file(first, journal)
+                }
+                (Some((seq, _)), _) if seq > self.expected => self.without_file(seq, journal),
                 (Some((_, index)), _) => {
                     let mut source = self.sources.swap_remove(index);
                     if let Some(row) = source.head.take() {
@@ -166,20 +252,54 @@ impl Walk<'_> {
                     self.advance(&mut source);
                     self.sources.push(source);
                 }
-                (None, Some(first)) => self.hole(first),
+                (None, Some(first)) => self.without_file(first, journal),
             }
+        }
+    }
+
+    /// No file holds the rows from the expected one up to, but without, `until`: the journal must.
+    fn without_file(&mut self, until: u64, journal: Option<&Expectation>) {
+        let known = |seq: u64| journal.and_then(|journal| journal.journalled.get(&seq));
+        while self.expected < until {
+            if let Some(link) = known(self.expected) {
+                if self.previous.is_some_and(|previous| previous != link.previous) {
+                    let what = "in the journal, its previous_hash is not the hash of the row before it";
+                    self.find(Problem::BrokenChain, None, Some(self.expected), what);
+                }
+                self.previous = Some(link.hash);
+                self.expected = self.expected.saturating_add(1);
+                continue;
+            }
+            let next = journal.and_then(|journal| {
+                journal
+                    .journalled
+                    .keys()
+                    .copied()
+                    .filter(|seq| *seq > self.expected)
+                    .min()
+            });
+            self.hole(next.map_or(until, |next| next.min(until)));
         }
     }
 
     /// Rows from the expected one up to, but without, `until` are nowhere.
     fn hole(&mut self, until: u64) {
         let (from, last) = (self.expected, until.saturating_sub(1));
-        let span = if from == last { format!("row {from} is") } else { format!("rows {from} to {last} are") };
-        let short = |source: &&Source| !source.whole && source.segment.first <= from && from <= source.segment.last;
+        let span = if from == last {
+            format!("row {from} is")
+        } else {
+            format!("rows {from} to {last} are")
+        };
+        let short =
+            |source: &&Source| !source.whole && source.segment.first <= from && from <= source.segment.last;
         let covered = |source: &&Source| source.segment.first <= from && last <= source.segment.last;
         let holder = self.sources.iter().find(short).or_else(|| {
             // A file that says it is whole, yet its numbers skip some, with no other to hold them.
-            self.sources.iter().filter(|_| self.sources.len() == 1).find(covered).filter(|source| !source.whole)
+            self.sources
+                .iter()
+                .filter(|_| self.sources.len() == 1)
+                .find(covered)
+                .filter(|source| !source.whole)
         });
         let holder = holder.map(|source| source.segment.path.clone());
         match holder {
@@ -187,7 +307,12 @@ impl Walk<'_> {
                 let what = format!("{span} gone from this file, which is shorter than it says");
                 self.find(Problem::DeletedRow, Some(path), Some(from), what);
             }
-            None => self.find(Problem::MissingSegment, None, Some(from), format!("{span} in no file")),
+            None => self.find(
+                Problem::MissingSegment,
+                None,
+                Some(from),
+                format!("{span} in no file"),
+            ),
         }
         self.expected = until;
         self.previous = None;
@@ -197,20 +322,46 @@ impl Walk<'_> {
         let path = || Some(source.segment.path.clone());
         self.rows = self.rows.saturating_add(1);
         if row.computed != row.link.hash {
-            self.find(Problem::EditedRow, path(), Some(row.seq), "its cells don't give its hash: a cell was changed");
+            self.find(
+                Problem::EditedRow,
+                path(),
+                Some(row.seq),
+                "its cells don't give its hash: a cell was changed",
+            );
         }
-        if row.at.is_some_and(|at| crate::segment::date(at) != source.segment.date) {
-            self.find(Problem::MisplacedRow, path(), Some(row.seq), "it belongs to the directory of another day");
+        if row
+            .at
+            .is_some_and(|at| crate::segment::date(at) != source.segment.date)
+        {
+            self.find(
+                Problem::MisplacedRow,
+                path(),
+                Some(row.seq),
+                "it belongs to the directory of another day",
+            );
         }
         if row.seq < self.expected {
             if row.seq < source.last {
-                self.find(Problem::ReorderedRow, path(), Some(row.seq), format!("it stands after row {}", source.last));
+                self.find(
+                    Problem::ReorderedRow,
+                    path(),
+                    Some(row.seq),
+                    format!("it stands after row {}", source.last),
+                );
             } else {
-                self.find(Problem::DuplicateRow, path(), Some(row.seq), "another row has this number");
+                self.find(
+                    Problem::DuplicateRow,
+                    path(),
+                    Some(row.seq),
+                    "another row has this number",
+                );
             }
             return;
         }
-        if self.previous.is_some_and(|previous| previous != row.link.previous) {
+        if self
+            .previous
+            .is_some_and(|previous| previous != row.link.previous)
+        {
             let what = "its previous_hash is not the hash of the row before it";
             self.find(Problem::BrokenChain, path(), Some(row.seq), what);
         }
@@ -218,29 +369,15 @@ impl Walk<'_> {
             let known = journal.journalled.get(&row.seq).map(|link| link.hash);
             let known = known.or_else(|| (journal.sealed.seq == row.seq).then_some(journal.sealed.hash));
             if known.is_some_and(|hash| hash != row.link.hash) {
-                self.find(Problem::EditedRow, path(), Some(row.seq), "the journal knows it with another hash");
+                self.find(
+                    Problem::EditedRow,
+                    path(),
+                    Some(row.seq),
+                    "the journal knows it with another hash",
+                );
             }
         }
         self.previous = Some(row.link.hash);
         self.expected = row.seq.saturating_add(1);
-    }
-
-    /// The rows that are only in the journal must follow those that are sealed.
-    fn tail(&mut self, journal: &Expectation) {
-        if self.expected <= journal.sealed.seq {
-            self.hole(journal.sealed.seq.saturating_add(1));
-        }
-        while self.expected <= journal.last {
-            let Some(link) = journal.journalled.get(&self.expected) else {
-                self.hole(self.expected.saturating_add(1));
-                continue;
-            };
-            if self.previous.is_some_and(|previous| previous != link.previous) {
-                let what = "in the journal, its previous_hash is not the hash of the row before it";
-                self.find(Problem::BrokenChain, None, Some(self.expected), what);
-            }
-            self.previous = Some(link.hash);
-            self.expected = self.expected.saturating_add(1);
-        }
     }
 }

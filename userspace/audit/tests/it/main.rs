@@ -1,0 +1,14 @@
+//! The audit as the daemon and its readers meet it: real files, real crashes, real tampering.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that goes wrong must stop"
+)]
+
+mod crash;
+mod duckdb;
+mod full_disk;
+mod lifecycle;
+mod support;
+mod tamper;
