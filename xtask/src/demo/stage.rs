@@ -91,7 +91,7 @@ impl Stage {
 
     fn way(cleanup: &Cleanup) -> Result<Way> {
         let refused = host::kernel_refuses().or_else(|| {
-            Path::new(PINS).exists().then(|| {
+            pinned(Path::new(PINS)).then(|| {
                 format!(
                     "interdict is at work on this host already ({PINS}); `interdict detach` would end that"
                 )
@@ -236,9 +236,32 @@ admin: {{ socket: admin.sock }}
     }
 }
 
+/// Whether anything is pinned below a folder; folders alone are what a removal may leave.
+fn pinned(directory: &Path) -> bool {
+    fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let path = entry.path();
+            if path.is_dir() { pinned(&path) } else { true }
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_folders_are_no_pins() -> Result<()> {
+        let place = tempfile::tempdir()?;
+        assert!(!pinned(&place.path().join("missing")));
+        fs::create_dir_all(place.path().join("v1/links"))?;
+        assert!(!pinned(place.path()));
+        fs::write(place.path().join("v1/links/connect4"), "")?;
+        assert!(pinned(place.path()));
+        Ok(())
+    }
 
     #[test]
     fn settings_name_the_port_that_the_agent_uses() -> Result<()> {
