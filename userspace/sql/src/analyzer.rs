@@ -1,0 +1,104 @@
+//! Analysis behind a bounded cache.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+
+use crate::analysis::Analysis;
+use crate::postgres::{self, PostgresSettings};
+use crate::statement::Statement;
+
+/// Bytes of text that are analysed unless told otherwise.
+const LIMIT: usize = 1 << 20;
+
+/// Analyses texts and remembers the answers. One is shared by all connections.
+///
+/// A text being analysed holds no lock: others never wait for it, and two that meet the same new text both analyse it.
+#[derive(Debug)]
+pub struct Analyzer {
+    cache: Cache<Key, Arc<Analysis>, Weight>,
+    limit: usize,
+}
+
+impl Analyzer {
+    /// With a cache of about so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        // The estimate of items only sizes the first allocation; the weight is what bounds.
+        let items = (bytes / 2048).clamp(16, 65_536);
+        Self { cache: Cache::with_weighter(items, bytes as u64, Weight), limit: LIMIT }
+    }
+
+    /// Sets the longest text that is analysed, in bytes (1 MiB unless set). Longer ones are a gap.
+    #[must_use]
+    pub fn with_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Analyses a text for PostgreSQL: what a Query or Parse message carries, without the final zero byte. Never
+    /// fails and never panics; what can't be analysed is a gap in the answer.
+    pub fn postgres(&self, text: &[u8], settings: &PostgresSettings) -> Arc<Analysis> {
+        if text.len() > self.limit {
+            return Arc::new(postgres::too_long(text.len(), self.limit));
+        }
+        if let Some(known) = self.cache.get(&Borrowed(text, *settings)) {
+            return known;
+        }
+        let analysis = Arc::new(postgres::analyse(text, settings));
+        self.cache.insert(Key(text.into(), *settings), Arc::clone(&analysis));
+        analysis
+    }
+
+    /// The bytes that the cache holds, about.
+    pub fn cached_bytes(&self) -> u64 {
+        self.cache.weight()
+    }
+
+    /// The analyses that the cache holds.
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+}
+
+/// The whole text, not a hash of it: nobody may choose a text that meets another's analysis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key(Box<[u8]>, PostgresSettings);
+
+#[derive(Hash)]
+struct Borrowed<'a>(&'a [u8], PostgresSettings);
+
+impl Equivalent<Key> for Borrowed<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        *self.0 == *key.0 && self.1 == key.1
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<Key, Arc<Analysis>> for Weight {
+    fn weight(&self, key: &Key, analysis: &Arc<Analysis>) -> u64 {
+        (size_of::<Key>() + key.0.len() + heap(analysis)) as u64
+    }
+}
+
+/// About the bytes that an analysis occupies.
+fn heap(analysis: &Analysis) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let statements: usize = analysis.statements.iter().map(weigh).sum();
+    size_of::<Analysis>() + text(&analysis.fingerprint) + text(&analysis.normalised) + statements + 64 * analysis.gaps.len()
+}
+
+pub(crate) fn weigh(statement: &Statement) -> usize {
+    /// An allocation's own cost, and a string's three words.
+    const EACH: usize = 40;
+    let relations = statement.relations.iter();
+    let relations: usize =
+        relations.map(|relation| 2 * EACH + relation.name.len() + relation.schema.as_ref().map_or(0, String::len)).sum();
+    let functions: usize = statement.functions.iter().map(|name| EACH + name.len()).sum();
+    let settings = statement.settings.iter();
+    let settings: usize =
+        settings.map(|set| 2 * EACH + set.name.len() + set.value.as_ref().map_or(0, String::len)).sum();
+    size_of::<Statement>() + relations + functions + settings + 64 * statement.gaps.len() + statement.control.heap()
+}

@@ -1,0 +1,137 @@
+//! Analysis of PostgreSQL's SQL.
+
+mod condition;
+mod copy;
+mod definition;
+mod expression;
+mod facts;
+mod function;
+mod json;
+mod name;
+mod object;
+mod plpgsql;
+mod query;
+mod routine;
+mod session;
+mod shallow;
+mod statement;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod walk;
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pg_query::{FingerprintOptions, ParserOptions, protobuf as pb};
+
+use crate::analysis::Analysis;
+use crate::statement::{Gap, Statement};
+use text::Tokens;
+
+pub use text::literals;
+
+/// Session settings that change what a text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PostgresSettings {
+    /// `standard_conforming_strings`: whether a backslash in `'…'` is an ordinary character.
+    pub standard_conforming_strings: bool,
+}
+
+impl Default for PostgresSettings {
+    fn default() -> Self {
+        Self { standard_conforming_strings: true }
+    }
+}
+
+impl PostgresSettings {
+    fn options(self) -> ParserOptions {
+        if self.standard_conforming_strings {
+            ParserOptions::DEFAULT
+        } else {
+            ParserOptions::DISABLE_STANDARD_CONFORMING_STRINGS
+        }
+    }
+}
+
+/// The answer for a text that is not looked at.
+pub(crate) fn too_long(bytes: usize, limit: usize) -> Analysis {
+    Analysis::of(vec![Statement::unknown(0..bytes, Gap::TooLong { bytes, limit })])
+}
+
+/// Analyses a text. Neither fails nor panics: what goes wrong is a gap.
+pub(crate) fn analyse(text: &[u8], settings: &PostgresSettings) -> Analysis {
+    let whole = 0..text.len();
+    let Some(text) = str::from_utf8(text).ok().filter(|text| !text.contains('\0')) else {
+        return Analysis::of(vec![Statement::unknown(whole, Gap::NotText)]);
+    };
+    // The parser's Rust side has assertions of its own; one that fails must not take the session along.
+    catch_unwind(AssertUnwindSafe(|| dissect(text, *settings)))
+        .unwrap_or_else(|_| Analysis::of(vec![Statement::unknown(whole, Gap::Internal)]))
+}
+
+fn dissect(text: &str, settings: PostgresSettings) -> Analysis {
+    let tokens = Tokens::scan(text, settings);
+    let mut analysis = match pg_query::parse(text, settings.options()) {
+        Ok(tree) => {
+            let statements = tree.protobuf.stmts.iter();
+            let statements = statements.map(|raw| {
+                let range = range(text, raw, tokens.as_ref());
+                walk::top(text, raw, range, settings)
+            });
+            let mut analysis = Analysis::of(statements.collect());
+            analysis.fingerprint = fingerprint(text, settings);
+            analysis
+        }
+        Err(pg_query::Error::Decode(_)) => shallow::analyse(text, settings),
+        Err(error) => Analysis::of(vec![Statement::unknown(0..text.len(), refusal(&error))]),
+    };
+    analysis.normalised = tokens.and_then(|tokens| tokens.normalise());
+    analysis
+}
+
+/// The fingerprint that tells relations apart: a grant for one must not fit the same statement on another.
+fn fingerprint(text: &str, settings: PostgresSettings) -> Option<String> {
+    let options = FingerprintOptions::RANGEVAR_PG17_COMPAT | FingerprintOptions::FULL_RELNAME;
+    pg_query::fingerprint(text, settings.options(), options).ok().map(|fingerprint| fingerprint.hex)
+}
+
+/// Where a statement is, without the space and comments around it.
+fn range(text: &str, raw: &pb::RawStmt, tokens: Option<&Tokens<'_>>) -> Range<usize> {
+    let start = usize::try_from(raw.stmt_location).unwrap_or(0).min(text.len());
+    // A length of zero means: to the end.
+    let length = usize::try_from(raw.stmt_len).ok().filter(|length| *length > 0);
+    let end = length.map_or(text.len(), |length| start.saturating_add(length).min(text.len()));
+    tokens.and_then(|tokens| tokens.trim(start..end)).unwrap_or(start..end)
+}
+
+/// The gap for what the parser refused.
+fn refusal(error: &pg_query::Error) -> Gap {
+    match error {
+        pg_query::Error::Parse(message) if message.contains("stack depth") || message.contains("memory exhausted") => {
+            Gap::TooDeep
+        }
+        pg_query::Error::Decode(_) => Gap::TooDeep,
+        error => Gap::Unparsable(message(error)),
+    }
+}
+
+/// A parser's message without what it quotes from a literal: the text may carry somebody's data.
+fn message(error: &pg_query::Error) -> String {
+    const LONGEST: usize = 32;
+    let full = match error {
+        pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => message.clone(),
+        other => other.to_string(),
+    };
+    let (told, quoted) = match full.split_once(" at or near \"") {
+        Some((told, quoted)) => (told, quoted.strip_suffix('"').unwrap_or(quoted)),
+        None => (full.as_str(), ""),
+    };
+    let told: String = told.chars().take(160).collect();
+    // Only the parser's own words stand before the quotation, but a message may quote in another form.
+    let told = if told.contains('"') { told.split('"').next().unwrap_or_default().trim_end().to_owned() } else { told };
+    let word = quoted.starts_with(|first: char| first.is_ascii_alphabetic() || first.is_ascii_punctuation());
+    let literal = quoted.contains(['\'', '"', '$', '\n']);
+    if word && !literal && quoted.len() <= LONGEST { format!("{told} at or near \"{quoted}\"") } else { told }
+}
