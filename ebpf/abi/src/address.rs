@@ -63,9 +63,8 @@ impl From<Ipv4Addr> for Address {
 
 impl From<Ipv6Addr> for Address {
     fn from(address: Ipv6Addr) -> Self {
-        let [a, b, c, d, e, f, g, h] = address.segments().map(u16::to_be_bytes);
-        let word = |high: [u8; 2], low: [u8; 2]| u32::from_ne_bytes([high[0], high[1], low[0], low[1]]);
-        Self([word(a, b), word(c, d), word(e, f), word(g, h)])
+        let bits = address.to_bits();
+        Self([96, 64, 32, 0].map(|shift| ((bits >> shift) as u32).to_be()))
     }
 }
 

@@ -145,6 +145,9 @@ impl Verdict {
     /// Whether the caller got an error instead of a connection.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
-        matches!(self, Self::NoListener | Self::NotTcp | Self::NotRecorded | Self::ListenerPort)
+        matches!(
+            self,
+            Self::NoListener | Self::NotTcp | Self::NotRecorded | Self::ListenerPort
+        )
     }
 }

@@ -88,7 +88,11 @@ impl ProtectKey {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the verifier follows no calls here")]
     pub const fn new(address: Address, port: u16) -> Self {
-        Self { port: port.to_be_bytes(), reserved: [0; 2], address }
+        Self {
+            port: port.to_be_bytes(),
+            reserved: [0; 2],
+            address,
+        }
     }
 }
 

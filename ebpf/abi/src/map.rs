@@ -71,7 +71,13 @@ pub struct MapSpec {
 }
 
 const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpec {
-    MapSpec { name, kind, key: size_of::<K>() as u32, value: size_of::<V>() as u32, entries: entries as u32 }
+    MapSpec {
+        name,
+        kind,
+        key: size_of::<K>() as u32,
+        value: size_of::<V>() as u32,
+        entries: entries as u32,
+    }
 }
 
 /// Every pinned map.

@@ -13,4 +13,6 @@ macro_rules! pod {
     };
 }
 
-pod!(Address, Config, Event, Flow, Protect, ProtectKey, Proxy, Scope, TupleKey);
+pod!(
+    Address, Config, Event, Flow, Protect, ProtectKey, Proxy, Scope, TupleKey
+);

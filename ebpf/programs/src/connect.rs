@@ -63,7 +63,11 @@ fn redirect(flow: &mut Flow, protocol: u32) -> Verdict {
     let Some(proxy) = unsafe { PROXY.get(flow.netns_cookie) }.copied() else {
         return Verdict::NoListener;
     };
-    flow.proxy_port = if flow.family == AF_INET { proxy.v4 } else { proxy.v6 };
+    flow.proxy_port = if flow.family == AF_INET {
+        proxy.v4
+    } else {
+        proxy.v6
+    };
     if flow.proxy_port == 0 {
         return Verdict::NoListener;
     }

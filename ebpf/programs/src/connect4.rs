@@ -12,7 +12,13 @@ const LOOPBACK: u32 = 0x7f00_0001u32.to_be();
 #[cgroup_sock_addr(connect4)]
 pub(crate) fn connect4(ctx: SockAddrContext) -> i32 {
     let call = V4::read(&ctx);
-    match decide(raw(call.ctx), Hook::Connect4, destination(&call), call.port, call.protocol) {
+    match decide(
+        raw(call.ctx),
+        Hook::Connect4,
+        destination(&call),
+        call.port,
+        call.protocol,
+    ) {
         Decision::Leave => 1,
         Decision::Refuse => {
             #[cfg(feature = "log")]
@@ -22,7 +28,13 @@ pub(crate) fn connect4(ctx: SockAddrContext) -> i32 {
         Decision::Redirect(port) => {
             call.write(LOOPBACK, port);
             #[cfg(feature = "log")]
-            aya_log_ebpf::debug!(&ctx, "connect4 {:i}:{} to {}", u32::from_be(call.ip), call.port, port);
+            aya_log_ebpf::debug!(
+                &ctx,
+                "connect4 {:i}:{} to {}",
+                u32::from_be(call.ip),
+                call.port,
+                port
+            );
             1
         }
     }

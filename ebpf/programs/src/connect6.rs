@@ -19,8 +19,11 @@ pub(crate) fn connect6(ctx: SockAddrContext) -> i32 {
             0
         }
         Decision::Redirect(port) => {
-            let loopback =
-                if address.is_mapped() { Address::LOOPBACK_V4 } else { Address::LOOPBACK_V6 };
+            let loopback = if address.is_mapped() {
+                Address::LOOPBACK_V4
+            } else {
+                Address::LOOPBACK_V6
+            };
             call.write(loopback, port);
             #[cfg(feature = "log")]
             aya_log_ebpf::debug!(&ctx, "connect6 port {} to {}", call.port, port);
@@ -34,10 +37,18 @@ pub(crate) fn connect6(ctx: SockAddrContext) -> i32 {
 fn destination(call: &V6) -> Address {
     let bound = call.bound();
     if call.address.is_any_v6() {
-        return if bound.is_mapped() { Address::LOOPBACK_V4 } else { Address::LOOPBACK_V6 };
+        return if bound.is_mapped() {
+            Address::LOOPBACK_V4
+        } else {
+            Address::LOOPBACK_V6
+        };
     }
     if call.address == Address::mapped(0) {
-        return if bound.is_mapped() && bound != Address::mapped(0) { bound } else { Address::LOOPBACK_V4 };
+        return if bound.is_mapped() && bound != Address::mapped(0) {
+            bound
+        } else {
+            Address::LOOPBACK_V4
+        };
     }
     call.address
 }

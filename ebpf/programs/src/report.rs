@@ -18,7 +18,13 @@ pub(crate) fn count(hook: Hook, verdict: Verdict) {
 pub(crate) fn tell(hook: Hook, verdict: Verdict, protocol: u32, flow: &Flow) {
     count(hook, verdict);
     if let Some(mut entry) = EVENTS.reserve_untyped::<Event>(0) {
-        entry.write(Event { verdict: verdict as u32, hook: hook as u32, protocol, reserved: 0, flow: *flow });
+        entry.write(Event {
+            verdict: verdict as u32,
+            hook: hook as u32,
+            protocol,
+            reserved: 0,
+            flow: *flow,
+        });
         entry.submit(0);
     } else {
         count(hook, Verdict::EventLost);

@@ -37,14 +37,25 @@ pub(crate) fn sock_ops(ctx: SockOpsContext) -> u32 {
             Some(flow) if flow.proxy_port == remote_port => {
                 let key = TupleKey {
                     netns_cookie: flow.netns_cookie,
-                    address: if flow.family == AF_INET { Address::mapped(ip4) } else { ip6 },
+                    address: if flow.family == AF_INET {
+                        Address::mapped(ip4)
+                    } else {
+                        ip6
+                    },
                     port,
                     proxy_port: remote_port,
                     reserved: 0,
                 };
                 // A failure needs no handling here: the daemon refuses what it finds no flow for.
                 let filed = TUPLE.insert(key, flow, 0).is_ok();
-                count(Hook::SockOps, if filed { Verdict::Filed } else { Verdict::NotRecorded });
+                count(
+                    Hook::SockOps,
+                    if filed {
+                        Verdict::Filed
+                    } else {
+                        Verdict::NotRecorded
+                    },
+                );
             }
             _ => count(Hook::SockOps, Verdict::Untouched),
         }

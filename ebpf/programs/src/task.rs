@@ -1,11 +1,11 @@
 //! Who is calling.
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::{
-    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task,
-    bpf_get_current_uid_gid, bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns,
-    bpf_probe_read_kernel,
+    bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
+    bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_probe_read_kernel, generated,
 };
 use interdict_abi::{AF_INET, AF_INET6, Address, Config, Flow};
 
@@ -32,7 +32,7 @@ pub(crate) fn flow(ctx: *mut c_void, config: &Config, address: Address, port: u1
         reserved: 0,
         service: 0,
         workload: 0,
-        comm: bpf_get_current_comm().unwrap_or_default(),
+        comm: comm(),
     }
 }
 
@@ -45,9 +45,25 @@ fn process_start(config: &Config) -> u64 {
     // SAFETY: the helper checks the address; a wrong one is an error, not a fault.
     unsafe {
         let task = bpf_get_current_task() as *const u8;
-        let leader = task.wrapping_add(config.group_leader as usize).cast::<*const u8>();
+        let leader = task
+            .wrapping_add(config.group_leader as usize)
+            .cast::<*const u8>();
         bpf_probe_read_kernel(leader)
-            .and_then(|leader| bpf_probe_read_kernel(leader.wrapping_add(config.start_boottime as usize).cast()))
+            .and_then(|leader| {
+                bpf_probe_read_kernel(leader.wrapping_add(config.start_boottime as usize).cast())
+            })
             .unwrap_or(0)
+    }
+}
+
+/// The calling thread's name. aya's wrapper zeroes the buffer first by calling memset as a function, which libbpf
+/// refuses; the helper fills all of the buffer by itself, with zeros if it fails.
+#[inline(always)]
+fn comm() -> [u8; 16] {
+    let mut name = MaybeUninit::<[u8; 16]>::uninit();
+    // SAFETY: the buffer has the size that is told, and the helper writes all of it.
+    unsafe {
+        generated::bpf_get_current_comm(name.as_mut_ptr().cast(), 16);
+        name.assume_init()
     }
 }
