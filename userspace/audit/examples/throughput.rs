@@ -78,10 +78,10 @@ fn formats() {
         println!("{name}: {} bytes, {each} ns to write", out.len());
     };
     measure("MessagePack, named", &|out| {
-        assert!(rmp_serde::encode::write_named(out, &record).is_ok())
+        assert!(rmp_serde::encode::write_named(out, &record).is_ok());
     });
     measure("JSON", &|out| {
-        assert!(serde_json::to_writer(out, &record).is_ok())
+        assert!(serde_json::to_writer(out, &record).is_ok());
     });
 }
 

@@ -1,8 +1,8 @@
 //! What a journal entry's bytes hold.
 //!
 //! Named MessagePack: an entry can be read by a later version whose records have more fields (those carry
-//! `#[serde(default)]`), which a positional form could not promise, and it is a third smaller and twice as fast as
-//! JSON. The first byte is the version of this layout, the second says which record it is.
+//! `#[serde(default)]`), which a positional form could not promise, and it is a quarter smaller and nearly twice as
+//! fast to write as JSON. The first byte is the version of this layout, the second says which record it is.
 
 use interdict_record::{
     Event, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,

@@ -240,7 +240,7 @@ impl Walk<'_> {
             ) {
                 (None, None) => return,
                 (Some((seq, _)), Some(first)) if seq > self.expected && first < seq => {
-                    self.without_file(first, journal)
+                    self.without_file(first, journal);
                 }
                 (Some((seq, _)), _) if seq > self.expected => self.without_file(seq, journal),
                 (Some((_, index)), _) => {

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod documented;
 mod duckdb;
 mod full_disk;
 mod lifecycle;
