@@ -34,6 +34,8 @@ const GROUP_BYTES: usize = 32 << 20;
 pub(crate) struct Builder {
     directory: PathBuf,
     host: String,
+    /// The host as the end of a file name.
+    suffix: String,
     parts: BTreeMap<(Table, String), Part>,
     pub(crate) rows: u64,
     /// When the first of the rows came.
@@ -87,10 +89,11 @@ impl Builder {
                 '_'
             }
         };
-        let host = host.chars().take(64).map(safe).collect();
+        let suffix = host.chars().take(64).map(safe).collect();
         Ok(Self {
             directory: directory.to_owned(),
-            host,
+            host: host.to_owned(),
+            suffix,
             parts: BTreeMap::new(),
             rows: 0,
             since: None,
@@ -125,7 +128,7 @@ impl Builder {
             make_directory(&day, 0o750)?;
             let name = day.join(format!(
                 "{:012}-{:012}-{}.parquet",
-                part.first, part.last, self.host
+                part.first, part.last, self.suffix
             ));
             if name.exists() {
                 return Err(AuditError::damaged(
