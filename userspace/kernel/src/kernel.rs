@@ -218,7 +218,7 @@ impl Kernel {
         // Two at once would each undo what the other does.
         *follower = None;
         *follower = Some(Follower::start(
-            self.root.clone(),
+            &self.root,
             patterns,
             Arc::clone(&self.scope),
         )?);

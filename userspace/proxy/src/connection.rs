@@ -127,7 +127,8 @@ impl Proxy {
             end_reason: reason.to_owned(),
             ..SessionEnded::default()
         };
-        self.audit.append(vec![Record::SessionEnded(Box::new(ended))]).await?;
+        // Nothing waits for it: what it tells of is over.
+        let _queued = self.audit.append(vec![Record::SessionEnded(Box::new(ended))]).await?;
         Ok(())
     }
 }

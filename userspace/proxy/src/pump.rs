@@ -97,7 +97,8 @@ impl Pump {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx))).await;
         let mut out = Output::default();
         self.engine.finish(reason, now(), &mut out);
-        self.audit.append(out.records).await?;
+        // Nothing waits for it: what it tells of is over.
+        let _queued = self.audit.append(out.records).await?;
         match result {
             // A peer that resets its connection is an end like any other.
             Err(ServeError::Io(_)) => Ok(()),

@@ -1,6 +1,6 @@
 //! Analysis behind a bounded cache.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
@@ -15,18 +15,24 @@ const LIMIT: usize = 1 << 20;
 /// Analyses texts and remembers the answers. One is shared by all connections.
 ///
 /// A text being analysed holds no lock: others never wait for it, and two that meet the same new text both analyse it.
+/// Only large texts take turns with each other, since their trees take much memory. One of them can take some hundred
+/// milliseconds, so texts of more than [`Analyzer::LARGE`] bytes are better not given from a thread that others need.
 #[derive(Debug)]
 pub struct Analyzer {
     cache: Cache<Key, Arc<Analysis>, Weight>,
     limit: usize,
+    turn: Mutex<()>,
 }
 
 impl Analyzer {
+    /// Bytes from which a text is large.
+    pub const LARGE: usize = 1 << 15;
+
     /// With a cache of about so many bytes.
     pub fn new(bytes: usize) -> Self {
         // The estimate of items only sizes the first allocation; the weight is what bounds.
         let items = (bytes / 2048).clamp(16, 65_536);
-        Self { cache: Cache::with_weighter(items, bytes as u64, Weight), limit: LIMIT }
+        Self { cache: Cache::with_weighter(items, bytes as u64, Weight), limit: LIMIT, turn: Mutex::new(()) }
     }
 
     /// Sets the longest text that is analysed, in bytes (1 MiB unless set). Longer ones are a gap.
@@ -45,7 +51,11 @@ impl Analyzer {
         if let Some(known) = self.cache.get(&Borrowed(text, *settings)) {
             return known;
         }
+        // The lock guards memory, not data: one that a panic left behind is as good as any.
+        let turn =
+            (text.len() > Self::LARGE).then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         let analysis = Arc::new(postgres::analyse(text, settings));
+        drop(turn);
         self.cache.insert(Key(text.into(), *settings), Arc::clone(&analysis));
         analysis
     }
@@ -100,5 +110,6 @@ pub(crate) fn weigh(statement: &Statement) -> usize {
     let settings = statement.settings.iter();
     let settings: usize =
         settings.map(|set| 2 * EACH + set.name.len() + set.value.as_ref().map_or(0, String::len)).sum();
-    size_of::<Statement>() + relations + functions + settings + 64 * statement.gaps.len() + statement.control.heap()
+    let references: usize = statement.references.columns.iter().map(|name| EACH + name.len()).sum();
+    size_of::<Statement>() + relations + functions + references + settings + 64 * statement.gaps.len() + statement.control.heap()
 }

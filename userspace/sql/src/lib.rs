@@ -19,4 +19,4 @@ pub use analyzer::Analyzer;
 pub use control::{Control, Copy, CopyFormat, CopyTarget, Discard};
 pub use effect::{Effect, Effects, UnknownEffect};
 pub use postgres::PostgresSettings;
-pub use statement::{Access, Gap, Relation, Setting, Statement};
+pub use statement::{Access, Gap, References, Relation, Setting, Statement};

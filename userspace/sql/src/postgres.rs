@@ -73,9 +73,9 @@ pub(crate) fn analyse(text: &[u8], settings: &PostgresSettings) -> Analysis {
 
 fn dissect(text: &str, settings: PostgresSettings) -> Analysis {
     let tokens = Tokens::scan(text, settings);
-    let mut analysis = match pg_query::parse(text, settings.options()) {
+    let mut analysis = match parse(text, settings.options(), tokens.as_ref()) {
         Ok(tree) => {
-            let statements = tree.protobuf.stmts.iter();
+            let statements = tree.stmts.iter();
             let statements = statements.map(|raw| {
                 let range = range(text, raw, tokens.as_ref());
                 walk::top(text, raw, range, settings)
@@ -84,11 +84,32 @@ fn dissect(text: &str, settings: PostgresSettings) -> Analysis {
             analysis.fingerprint = fingerprint(text, settings);
             analysis
         }
-        Err(pg_query::Error::Decode(_)) => shallow::analyse(text, settings),
-        Err(error) => Analysis::of(vec![Statement::unknown(0..text.len(), refusal(&error))]),
+        Err(Gap::TooDeep) => shallow::analyse(text, settings),
+        Err(gap) => Analysis::of(vec![Statement::unknown(0..text.len(), gap)]),
     };
     analysis.normalised = tokens.and_then(|tokens| tokens.normalise());
     analysis
+}
+
+/// Tokens that a tree may be written out with: some 300 MB of it at the worst, for the time of the walk.
+const TOKENS: usize = 1 << 18;
+
+/// Parses a text, unless its tree would be out of proportion to it.
+fn parse(text: &str, options: ParserOptions, tokens: Option<&Tokens<'_>>) -> Result<pb::ParseResult, Gap> {
+    match tokens {
+        Some(tokens) if tokens.weight() > TOKENS => return Err(Gap::TooLarge),
+        // Without tokens nothing tells how large the tree of an update will be.
+        None if contains_word(text, b"update") => return Err(Gap::TooLarge),
+        _ => {}
+    }
+    match pg_query::parse(text, options) {
+        Ok(tree) => Ok(tree.protobuf),
+        Err(error) => Err(refusal(&error)),
+    }
+}
+
+fn contains_word(text: &str, word: &[u8]) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// The fingerprint that tells relations apart: a grant for one must not fit the same statement on another.
@@ -108,11 +129,11 @@ fn range(text: &str, raw: &pb::RawStmt, tokens: Option<&Tokens<'_>>) -> Range<us
 
 /// The gap for what the parser refused.
 fn refusal(error: &pg_query::Error) -> Gap {
+    /// How the parser, and the writing out of its tree, say that there is too much of one thing inside another.
+    const DEEP: [&str; 3] = ["stack depth", "memory exhausted", "nested too deeply"];
     match error {
-        pg_query::Error::Parse(message) if message.contains("stack depth") || message.contains("memory exhausted") => {
-            Gap::TooDeep
-        }
         pg_query::Error::Decode(_) => Gap::TooDeep,
+        pg_query::Error::Parse(message) if DEEP.iter().any(|deep| message.contains(deep)) => Gap::TooDeep,
         error => Gap::Unparsable(message(error)),
     }
 }
@@ -122,7 +143,8 @@ fn message(error: &pg_query::Error) -> String {
     const LONGEST: usize = 32;
     let full = match error {
         pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => message.clone(),
-        other => other.to_string(),
+        pg_query::Error::InvalidJson(_) => "the compiler's output can't be read".to_owned(),
+        _ => "the parser failed".to_owned(),
     };
     let (told, quoted) = match full.split_once(" at or near \"") {
         Some((told, quoted)) => (told, quoted.strip_suffix('"').unwrap_or(quoted)),

@@ -66,6 +66,23 @@ pub struct Setting {
     pub local: bool,
 }
 
+/// The columns that a statement's expressions can mean, wherever they stand: output, condition, sub-query. A column that is
+/// only written (`SET name = …`, a list of `INSERT`) is not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// The names used, without qualifiers, sorted; functions' names too, because `name(row)` is `row.name`.
+    pub columns: Vec<String>,
+    /// Columns are meant beyond those named: by a star, a whole row, or names given by position.
+    pub wide: bool,
+}
+
+impl References {
+    /// Whether a column of this name can be meant.
+    pub fn may_mean(&self, column: &str) -> bool {
+        self.wide || self.columns.binary_search_by(|name| name.as_str().cmp(column)).is_ok()
+    }
+}
+
 /// One statement of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
@@ -78,6 +95,8 @@ pub struct Statement {
     pub relations: Vec<Relation>,
     /// Every function that it calls, each once, with its schema if that was written.
     pub functions: Vec<String>,
+    /// Which columns it can mean.
+    pub references: References,
     /// Settings that `set_config` calls inside it may change. `SET` itself is [`Control::Set`].
     pub settings: Vec<Setting>,
     /// Where it is in the text, in bytes, without the semicolon and without surrounding space and comments.
@@ -102,6 +121,7 @@ impl Statement {
             effects: Effects::NONE,
             relations: Vec::new(),
             functions: Vec::new(),
+            references: References { columns: Vec::new(), wide: true },
             settings: Vec::new(),
             range,
             control: Control::None,
@@ -137,6 +157,9 @@ pub enum Gap {
     /// The parse tree is deeper than it can be walked.
     #[error("nesting too deep to analyse")]
     TooDeep,
+    /// The parse tree would be too large to walk.
+    #[error("too large to analyse")]
+    TooLarge,
     /// The parse tree has a node that this analysis does not know.
     #[error("unknown construct `{0}`")]
     UnknownNode(&'static str),

@@ -3,14 +3,14 @@
 use std::process::{Command, Stdio};
 
 /// What a run gave.
-pub struct Outcome {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs `interdict` with arguments.
-pub fn run(arguments: &[&str]) -> Outcome {
+pub(crate) fn run(arguments: &[&str]) -> Outcome {
     let output = Command::new(env!("CARGO_BIN_EXE_interdict"))
         .args(arguments)
         .env_remove("INTERDICT_LOG")
@@ -25,10 +25,10 @@ pub fn run(arguments: &[&str]) -> Outcome {
 }
 
 /// A directory with files, removed at the end.
-pub struct Directory(tempfile::TempDir);
+pub(crate) struct Directory(tempfile::TempDir);
 
 impl Directory {
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let directory = Self(tempfile::tempdir().unwrap());
         for (name, content) in files {
             directory.write(name, content);
@@ -36,12 +36,12 @@ impl Directory {
         directory
     }
 
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.path().to_str().unwrap().to_owned()
     }
 
     /// Writes a file and gives its path.
-    pub fn write(&self, name: &str, content: &str) -> String {
+    pub(crate) fn write(&self, name: &str, content: &str) -> String {
         let path = self.0.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()

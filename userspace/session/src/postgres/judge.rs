@@ -186,7 +186,7 @@ impl Engine {
                 reach.carries |= by_pattern || map.is_derived(relation);
             }
         }
-        reach.carries |= reach.sensitive;
+        reach.carries |= reach.sensitive && map.masked_names().iter().any(|name| statement.references.may_mean(name));
         reach
     }
 

@@ -35,10 +35,14 @@ impl<'a> Walker<'a> {
             if let Some(relation) = relation {
                 // Never a common table expression: nothing surrounds the statement.
                 self.flows(relation);
+                self.facts.wide |= attlist.is_empty();
             }
             let outer = mem::replace(&mut self.embedded, true);
             self.maybe(query.as_deref());
             self.embedded = outer;
+        }
+        for column in name::parts(attlist).into_iter().filter(|_| !from) {
+            self.facts.columns.insert(column.to_owned());
         }
         self.nodes(options);
         self.maybe(where_clause.as_deref());

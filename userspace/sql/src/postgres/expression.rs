@@ -43,6 +43,10 @@ impl<'a> Walker<'a> {
         let pb::AIndirection { arg, indirection } = x;
         self.maybe(arg.as_deref());
         self.nodes(indirection);
+        self.facts.wide |= indirection.iter().any(|step| matches!(step.node, Some(N::AStar(_))));
+        for field in name::parts(indirection) {
+            self.facts.columns.insert(field.to_owned());
+        }
         // What drivers write to unfold index keys.
         let expanded = matches!(arg.as_deref().and_then(|arg| arg.node.as_ref()),
             Some(N::FuncCall(call)) if name::parts(&call.funcname) == ["information_schema", "_pg_expandarray"]);
@@ -90,6 +94,11 @@ impl<'a> Walker<'a> {
     pub(super) fn column(&mut self, x: &'a pb::ColumnRef) {
         let pb::ColumnRef { fields, location: _ } = x;
         self.columns.push(x);
+        match fields.last().and_then(name::text) {
+            Some(column) => self.facts.columns.insert(column.to_owned()),
+            // A star, or something that has no name.
+            None => self.facts.wide = true,
+        }
         if let [_, .., last] = fields.as_slice()
             && let Some(field) = name::text(last)
             && function::listed(field, 1).is_some()

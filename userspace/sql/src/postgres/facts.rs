@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::effect::{Effect, Effects};
-use crate::statement::{Access, Gap, Relation, Setting};
+use crate::statement::{Access, Gap, References, Relation, Setting};
 
 /// What is known so far of a statement.
 #[derive(Debug, Default)]
@@ -14,6 +14,12 @@ pub(super) struct Facts {
     pub(super) functions: Ordered<String>,
     pub(super) gaps: Ordered<Gap>,
     pub(super) settings: Vec<Setting>,
+    /// Names that columns are referred to by.
+    pub(super) columns: Ordered<String>,
+    /// Other names that relations are given.
+    pub(super) aliases: Ordered<String>,
+    /// Whether columns are meant that are not named: a star, a renaming by position.
+    pub(super) wide: bool,
     /// How often the rows of a relation flow into the statement.
     pub(super) reads: usize,
     /// Whether something derived from what flows in is put elsewhere than into the result.
@@ -41,14 +47,31 @@ impl Facts {
         self.exposes || (self.sink && self.reads > 0)
     }
 
+    /// The columns that are meant. A name that is also a relation's may mean its whole row; a function's name may be a
+    /// column's, since `name(row)` and `row.name` are the same.
+    pub(super) fn references(&self) -> References {
+        let row = |name: &String| {
+            self.aliases.contains(name) || self.relations.keys().any(|relation| relation.name == *name)
+        };
+        let wide = self.wide || self.columns.keys().any(row) || self.effects.contains(Effect::Code);
+        let functions = self.functions.keys().filter_map(|name| name.rsplit('.').next());
+        let mut columns: Vec<_> = self.columns.keys().map(String::as_str).chain(functions).map(str::to_owned).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        References { columns, wide }
+    }
+
     /// Takes over what another walk gathered.
     pub(super) fn absorb(&mut self, other: Self) {
-        let Self { effects, relations, functions, gaps, settings, reads, sink, exposes } = other;
+        let Self { effects, relations, functions, gaps, settings, columns, aliases, wide, reads, sink, exposes } = other;
         self.effects = self.effects.union(effects);
         relations.into_vec().into_iter().for_each(|relation| self.relations.insert(relation));
         functions.into_vec().into_iter().for_each(|function| self.functions.insert(function));
         gaps.into_vec().into_iter().for_each(|gap| self.gaps.insert(gap));
         self.settings.extend(settings);
+        columns.into_vec().into_iter().for_each(|name| self.columns.insert(name));
+        aliases.into_vec().into_iter().for_each(|name| self.aliases.insert(name));
+        self.wide |= wide;
         self.reads = self.reads.saturating_add(reads);
         self.sink |= sink;
         self.exposes |= exposes;
@@ -69,6 +92,14 @@ impl<T: Hash + Eq> Ordered<T> {
     pub(super) fn insert(&mut self, value: T) {
         let next = self.0.len();
         self.0.entry(value).or_insert(next);
+    }
+
+    pub(super) fn contains(&self, value: &T) -> bool {
+        self.0.contains_key(value)
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &T> {
+        self.0.keys()
     }
 
     pub(super) fn into_vec(self) -> Vec<T> {

@@ -66,18 +66,17 @@ const KNOWN: [&str; 46] = [
 impl Walker<'_> {
     /// The body of a `DO`.
     pub(super) fn plpgsql_block(&mut self, body: &str) {
-        let mut tag = String::from("interdict");
-        while body.contains(&tag) {
-            tag.push('x');
-        }
-        self.compile(&format!("DO LANGUAGE plpgsql ${tag}${body}${tag}$"), body);
+        self.compile(&format!("DO LANGUAGE plpgsql {}", quoted(body)), body);
     }
 
     /// The body of the `CREATE FUNCTION` at hand, which the compiler takes whole.
-    pub(super) fn plpgsql_function(&mut self, body: &str) {
-        match self.source {
-            Some(source) if self.settings.standard_conforming_strings => self.compile(source, body),
-            _ => self.facts.gap(Gap::Body("it is defined inside another text".to_owned())),
+    pub(super) fn plpgsql_function(&mut self, body: &str, returns: Option<&str>) {
+        match (returns, self.source) {
+            // What the compiler says of a trigger's own variables is no valid JSON, so here they are parameters.
+            (Some("trigger"), _) => self.compile(&trigger("record", body), body),
+            (Some("event_trigger"), _) => self.compile(&trigger("void", body), body),
+            (_, Some(source)) => self.compile(source, body),
+            (_, None) => self.facts.gap(Gap::Body("it is defined inside another text".to_owned())),
         }
     }
 
@@ -172,6 +171,25 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// A definition with the body of a trigger function and all that such a function can use.
+fn trigger(returns: &str, body: &str) -> String {
+    format!(
+        "CREATE FUNCTION t(new record, old record, tg_name text, tg_when text, tg_level text, tg_op text, tg_relid oid, \
+         tg_relname text, tg_table_name text, tg_table_schema text, tg_nargs int, tg_argv text[], tg_event text, \
+         tg_tag text) RETURNS {returns} LANGUAGE plpgsql AS {}",
+        quoted(body)
+    )
+}
+
+/// A body between dollar tags that are not in it.
+fn quoted(body: &str) -> String {
+    let mut tag = String::from("interdict");
+    while body.contains(&tag) {
+        tag.push('x');
+    }
+    format!("${tag}${body}${tag}$")
 }
 
 /// The initial value of one declaration.

@@ -361,9 +361,10 @@ impl<'a> Walker<'a> {
             using_clause: _,
             join_using_alias: _,
             quals,
-            alias: _,
+            alias,
             rtindex: _,
         } = x;
+        self.alias(alias.as_ref());
         self.maybe(larg.as_deref());
         self.maybe(rarg.as_deref());
         self.maybe(quals.as_deref());

@@ -5,7 +5,8 @@ use std::mem;
 use pg_query::{NodeEnum as N, protobuf as pb};
 
 use super::walk::{Outline, Walker};
-use super::{message, name};
+use super::name;
+use super::text::Tokens;
 use crate::effect::Effect;
 use crate::statement::{Access, Gap};
 
@@ -69,12 +70,13 @@ impl<'a> Walker<'a> {
             }
         }
         let outer = mem::replace(&mut self.embedded, true);
-        self.body(options, sql_body.as_deref());
+        let returns = return_type.as_ref().and_then(|of| name::parts(&of.names).last().copied());
+        self.body(options, sql_body.as_deref(), returns);
         self.embedded = outer;
         Outline::plain("create")
     }
 
-    fn body(&mut self, options: &'a [pb::Node], sql_body: Option<&'a pb::Node>) {
+    fn body(&mut self, options: &'a [pb::Node], sql_body: Option<&'a pb::Node>, returns: Option<&str>) {
         let languages: Vec<_> = languages(options).collect();
         let texts = match option(options, "as").and_then(|body| body.node.as_ref()) {
             Some(N::List(list)) => name::parts(&list.items),
@@ -84,7 +86,7 @@ impl<'a> Walker<'a> {
         match (languages.as_slice(), texts.as_slice(), sql_body) {
             ([] | ["sql"], [], Some(body)) => self.node(body),
             (["sql"], [text], None) => self.sql_body(text),
-            (["plpgsql"], [text], None) => self.plpgsql_function(text),
+            (["plpgsql"], [text], None) => self.plpgsql_function(text, returns),
             (["c"], ..) => {
                 self.does(Effect::Program);
                 self.facts.gap(Gap::Language("c".to_owned()));
@@ -109,19 +111,20 @@ impl<'a> Walker<'a> {
             self.facts.gap(Gap::NotText);
             return;
         }
-        let tree = match pg_query::parse(text, form | self.settings.options()) {
+        let tokens = Tokens::scan(text, self.settings);
+        let tree = match super::parse(text, form | self.settings.options(), tokens.as_ref()) {
             Ok(tree) => tree,
-            Err(pg_query::Error::Decode(_)) => {
-                self.facts.gap(Gap::TooDeep);
+            Err(Gap::Unparsable(message)) => {
+                self.facts.gap(Gap::Body(message));
                 return;
             }
-            Err(error) => {
-                self.facts.gap(Gap::Body(message(&error)));
+            Err(gap) => {
+                self.facts.gap(gap);
                 return;
             }
         };
-        let mut facts = Vec::with_capacity(tree.protobuf.stmts.len());
-        for raw in &tree.protobuf.stmts {
+        let mut facts = Vec::with_capacity(tree.stmts.len());
+        for raw in &tree.stmts {
             let mut walker = Walker::new(self.settings, nesting);
             walker.embedded = true;
             match raw.stmt.as_deref() {

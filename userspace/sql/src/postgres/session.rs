@@ -195,8 +195,11 @@ impl<'a> Walker<'a> {
         if runs {
             self.facts.absorb(walker.facts);
         } else {
-            let Facts { effects, relations, functions, gaps, settings, reads, sink: _, exposes: _ } = walker.facts;
-            let mut planned = Facts { effects: effects.without(UNPLANNED), functions, gaps, settings, reads, ..Facts::default() };
+            let Facts { effects, relations, functions, gaps, settings, columns, aliases, wide, reads, sink: _, exposes: _ } =
+                walker.facts;
+            let effects = effects.without(UNPLANNED);
+            let mut planned =
+                Facts { effects, functions, gaps, settings, columns, aliases, wide, reads, ..Facts::default() };
             for relation in relations.into_vec() {
                 planned.does(Effect::Read);
                 planned.relations.insert(Relation { access: Access::Read, ..relation });

@@ -68,9 +68,68 @@ impl<'a> Tokens<'a> {
         Some(if trimmed.len() == normal.len() { normal } else { trimmed.to_owned() })
     }
 
+    /// How many tokens the tree is written out with. The parser writes what is assigned to `(a, b, …)` once for each of
+    /// the columns, and such an assignment may hold another: a short text can have a tree of any size.
+    pub(super) fn weight(&self) -> usize {
+        let mut weight = 0_usize;
+        let mut open: Vec<Parenthesis> = Vec::new();
+        let mut repeats: Vec<Repeat> = Vec::new();
+        let mut before = None;
+        let mut tokens = self.tokens.iter().filter(|token| !is_comment(token)).peekable();
+        while let Some(token) = tokens.next() {
+            let kind = Token::try_from(token.token).ok();
+            let ends = match kind {
+                Some(Token::Ascii44 | Token::Ascii59 | Token::Where | Token::From | Token::Returning) => open.len(),
+                // One that closes what surrounds the assignment.
+                Some(Token::Ascii41) => open.len(),
+                _ => usize::MAX,
+            };
+            while repeats.last().is_some_and(|repeat| repeat.depth >= ends) {
+                repeats.pop();
+            }
+            weight = weight.saturating_add(repeats.last().map_or(1, |repeat| repeat.times));
+            match kind {
+                Some(Token::Ascii40) => {
+                    let assigns = matches!(before, Some(Token::Set | Token::Ascii44));
+                    open.push(Parenthesis { assigns, members: 1 });
+                }
+                Some(Token::Ascii44) => {
+                    if let Some(inner) = open.last_mut() {
+                        inner.members = inner.members.saturating_add(1);
+                    }
+                }
+                Some(Token::Ascii41) => {
+                    let closed = open.pop();
+                    let assigned = tokens.peek().is_some_and(|next| next.token == Token::Ascii61 as i32);
+                    if let Some(Parenthesis { assigns: true, members }) = closed && assigned {
+                        let times = repeats.last().map_or(1, |repeat| repeat.times).saturating_mul(members);
+                        repeats.push(Repeat { depth: open.len(), times });
+                    }
+                }
+                _ => {}
+            }
+            before = kind;
+        }
+        weight
+    }
+
     fn constants(&self) -> impl Iterator<Item = Range<usize>> {
         self.tokens.iter().filter(|token| is_constant(token)).map(span)
     }
+}
+
+/// An open parenthesis.
+struct Parenthesis {
+    /// Whether it stands where a list of columns to assign to can stand.
+    assigns: bool,
+    members: usize,
+}
+
+/// A part of the text that the tree holds several times.
+struct Repeat {
+    /// The parentheses around it.
+    depth: usize,
+    times: usize,
 }
 
 /// Where the constants of a text are (strings in every notation, numbers, bit strings), in bytes, in order, so that an

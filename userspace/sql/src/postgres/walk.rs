@@ -91,12 +91,26 @@ impl<'a> Walker<'a> {
 
     pub(super) fn finish(self, outline: Outline, range: Range<usize>) -> Statement {
         let stores_what_it_reads = self.facts.stores();
-        let Facts { effects, relations, functions, gaps, settings, reads: _, sink: _, exposes: _ } = self.facts;
+        let references = self.facts.references();
+        let Facts {
+            effects,
+            relations,
+            functions,
+            gaps,
+            settings,
+            columns: _,
+            aliases: _,
+            wide: _,
+            reads: _,
+            sink: _,
+            exposes: _,
+        } = self.facts;
         Statement {
             kind: outline.kind,
             effects,
             relations: relations.into_vec(),
             functions: functions.into_vec(),
+            references,
             settings,
             range,
             control: outline.control,
@@ -162,7 +176,16 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn relation(&mut self, relation: &pb::RangeVar, access: Access) {
+        self.alias(relation.alias.as_ref());
         self.facts.relation(name::schema(relation), &relation.relname, access);
+    }
+
+    /// Another name for rows; column names behind it stand for columns by their position.
+    pub(super) fn alias(&mut self, alias: Option<&pb::Alias>) {
+        if let Some(pb::Alias { aliasname, colnames }) = alias {
+            self.facts.aliases.insert(aliasname.clone());
+            self.facts.wide |= !colnames.is_empty();
+        }
     }
 
     pub(super) fn maybe_relation(&mut self, relation: Option<&pb::RangeVar>, access: Access) {

@@ -1,0 +1,166 @@
+//! The daemon: opens the audit, attaches the kernel's side, listens, and waits for signals.
+
+mod kernel;
+mod listeners;
+mod services;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use interdict_audit::{Audit, Config, Durability};
+use interdict_identity::{Limits, Resolver};
+use interdict_policy::PolicySet;
+use interdict_proxy::{Proxy, Workers};
+use interdict_record::{Event, PolicyLoaded, Record};
+use interdict_session::Shared;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::settings::{self, KernelMode, Settings};
+
+/// Memory for analysed statements.
+const ANALYSIS_CACHE: usize = 64 << 20;
+/// How long a client may take to start its session, and a service to accept a connection.
+const OPENING: Duration = Duration::from_secs(30);
+
+/// Runs until it is told to stop. `config` is where the settings came from, for reloading.
+pub(crate) fn daemon(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::Result<()> {
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(run(config, settings, policies))
+}
+
+async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::Result<()> {
+    // Handlers first: a signal that comes during start-up must not be lost, nor end the process half-way.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let audit = Arc::new(open_audit(&settings.audit)?);
+    let policies = Arc::new(policies);
+    let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
+    let (stop, shutdown) = watch::channel(false);
+
+    let enforced = settings.kernel != KernelMode::Off;
+    let kernel = if enforced { Some(kernel::Kernel::attach(&settings).await?) } else { None };
+    let proxy = Arc::new(Proxy {
+        shared: Arc::clone(&shared),
+        audit: Arc::clone(&audit),
+        resolver: Arc::new(Resolver::new(Limits::default())),
+        services: services::build(&settings)?,
+        origins: kernel.as_ref().map(kernel::Kernel::origins),
+        opening_timeout: OPENING,
+        shutdown,
+    });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = Arc::new(Workers::start(&proxy, cores).context("starting the session threads")?);
+    let mut tasks = tokio::task::JoinSet::new();
+    listeners::explicit(&settings, &workers, &mut tasks)?;
+
+    // Everything is on the record before anything can be redirected.
+    let mut first = vec![event("start", "daemon", format!("interdict {} started", env!("CARGO_PKG_VERSION")))];
+    first.extend(policies_in_force(&policies));
+    audit.append(first).await?.durable().await?;
+    if let Some(kernel) = &kernel {
+        kernel.open(&workers, &mut tasks)?;
+        kernel.report(&audit, &mut tasks)?;
+        let what = if kernel.adopted() { "took over the programs of an earlier daemon" } else { "attached the programs" };
+        let _queued = audit.append(vec![event("attach", "daemon", what)]).await?;
+    }
+    eprintln!("ready");
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(config, &shared, &audit).await,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tasks.shutdown().await;
+    stop.send_replace(true);
+    if let Some(workers) = Arc::into_inner(workers) {
+        tokio::task::spawn_blocking(move || workers.join()).await?;
+    }
+    let _queued = audit.append(vec![event("stop", "daemon", "the daemon stopped")]).await?;
+    audit.close().await.context("sealing the audit")?;
+    Ok(())
+}
+
+fn open_audit(settings: &settings::Audit) -> anyhow::Result<Audit> {
+    let host = nix::unistd::gethostname().context("the host's name")?.to_string_lossy().into_owned();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("the boot id")?;
+    let mut config = Config::new(&settings.directory, host, boot.trim());
+    config.durability = match settings.durability {
+        settings::Durability::Strict => Durability::Strict,
+        settings::Durability::Batch(window) => Durability::Batch(window),
+    };
+    config.segment_rows = settings.segment_rows;
+    config.segment_age = settings.segment_age;
+    Audit::open(config).with_context(|| format!("opening the audit in {}", settings.directory.display()))
+}
+
+/// Takes new policies, all or none. What is running goes on under the old ones until its next statement.
+async fn reload(config: &Path, shared: &Shared, audit: &Audit) {
+    let records = match Settings::load(config) {
+        Ok((_, policies)) => {
+            let policies = Arc::new(policies);
+            let mut records = vec![event("reload", "daemon", "new policies are in force; other settings need a restart")];
+            records.extend(policies_in_force(&policies));
+            tracing::info!(digest = policies.digest(), "new policies are in force");
+            shared.policies.store(policies);
+            records
+        }
+        Err(problems) => {
+            for problem in &problems {
+                tracing::error!("{problem}");
+            }
+            let list = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            vec![event("reload_refused", "daemon", format!("the policies in force stay: {list}"))]
+        }
+    };
+    if let Err(error) = audit.append(records).await {
+        tracing::error!(%error, "the reload is not on the record");
+    }
+}
+
+fn policies_in_force(policies: &PolicySet) -> Vec<Record> {
+    let at = now();
+    let loaded = policies.sources().map(|source| {
+        Record::PolicyLoaded(Box::new(PolicyLoaded {
+            at,
+            name: source.name.to_owned(),
+            digest: source.digest.to_owned(),
+            source: source.text.to_owned(),
+        }))
+    });
+    loaded.collect()
+}
+
+/// Something that an operator or an auditor must be able to find.
+fn event(kind: &str, actor: &str, message: impl Into<String>) -> Record {
+    let event = Event {
+        at: now(),
+        kind: kind.to_owned(),
+        actor: actor.to_owned(),
+        message: message.into(),
+        detail: BTreeMap::new(),
+    };
+    Record::Event(Box::new(event))
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_microsecond()
+}
+
+/// Two sockets a session: the usual soft limit of 1024 descriptors would be met by 500 agents.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
