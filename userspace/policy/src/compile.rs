@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interdict_masking::{Detection, Keys, Mask};
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 
 use crate::applies::{Applies, IdentityGlob, NameGlob};
 use crate::condition::Condition;
@@ -202,7 +202,10 @@ impl Compiler<'_> {
             let entry = (spec.clone(), shown.clone());
             Detection::new(std::slice::from_ref(&entry))
                 .map(|_| entry)
-                .map_err(|error| error.to_string())
+                .map_err(|error| {
+                    // Of a pattern's error, the drawing is left out.
+                    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+                })
         });
         policy.detectors.extend(detectors);
     }
@@ -311,14 +314,12 @@ impl Compiler<'_> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text
-        .parse::<SignedDuration>()
-        .ok()
-        .and_then(|parsed| Duration::try_from(parsed).ok());
-    match parsed {
+    let days = SpanRelativeTo::days_are_24_hours();
+    let parsed = text.parse::<Span>().and_then(|span| span.to_duration(days)).ok();
+    match parsed.and_then(|parsed| Duration::try_from(parsed).ok()) {
         Some(duration) if !duration.is_zero() && duration <= LONGEST_HOLD => Ok(duration),
         Some(_) => Err(format!(
-            "`{text}` is out of range; expected more than nothing and at most 7 days (168h)"
+            "`{text}` is out of range; expected more than nothing and at most 7d"
         )),
         None => Err(format!(
             "`{text}` is not a duration; expected such as `90s`, `5m` or `1h 30m`"

@@ -1,10 +1,13 @@
 //! The policy language as it is written. The documentation of these types is the JSON Schema's.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use interdict_masking::{DetectorSpec, Mask};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::place::At;
 use crate::request::HoldMode;
@@ -163,8 +166,8 @@ pub(crate) struct RuleDocument {
 }
 
 /// What happens if a rule's condition is true.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub(crate) enum Then {
     /// The statement passes. Masks still apply.
     Allow,
@@ -172,6 +175,55 @@ pub(crate) enum Then {
     Deny,
     /// The statement waits for a person.
     Hold(HoldDocument),
+}
+
+impl<'de> Deserialize<'de> for Then {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ThenVisitor)
+    }
+}
+
+/// Tells `hold` without its terms from a word that means nothing.
+struct ThenVisitor;
+
+impl<'de> Visitor<'de> for ThenVisitor {
+    type Value = Then;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("allow, deny or { hold: { approvers: [NAME, …] } }")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Then, E> {
+        match word {
+            "allow" => Ok(Then::Allow),
+            "deny" => Ok(Then::Deny),
+            "hold" => Err(E::custom(
+                "`hold` needs someone who decides; expected { hold: { approvers: [NAME, …] } }",
+            )),
+            other => Err(E::custom(format_args!(
+                "`{other}` is not known here; expected {}",
+                Expected(&self)
+            ))),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Then, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        enum Mapping {
+            Hold(HoldDocument),
+        }
+        let Mapping::Hold(hold) = Mapping::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Then::Hold(hold))
+    }
+}
+
+struct Expected<'a>(&'a ThenVisitor);
+
+impl fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
 }
 
 /// Who decides about a held statement, and until when.

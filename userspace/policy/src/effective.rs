@@ -280,6 +280,16 @@ impl Effective {
         })
     }
 
+    /// Whether any rule looks at bound values, so that a statement can be judged in full only once they are known.
+    pub fn decides_on_parameters(&self) -> bool {
+        let mut rules = self.0.policies.iter().flat_map(|policy| &policy.rules);
+        rules.any(|rule| {
+            rule.condition
+                .variables()
+                .contains(crate::condition::Variable::Parameters)
+        })
+    }
+
     /// Whether there is any mask for columns.
     pub fn masks_columns(&self) -> bool {
         self.0.policies.iter().any(|policy| !policy.columns.is_empty())

@@ -22,6 +22,8 @@ mod request;
 mod schema;
 mod set;
 mod testing;
+#[cfg(test)]
+mod testkit;
 mod watch;
 mod words;
 

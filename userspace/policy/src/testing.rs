@@ -174,7 +174,9 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
         Verdict::Allow => "allow",
     };
     let mut failures = Vec::new();
-    if !applies && (test.service.is_none() || test.identity.is_none()) {
+    let guessed = (test.service.is_none() && !policy.applies.to_service(&service))
+        || (test.identity.is_none() && !policy.applies.to_identity(&identity));
+    if guessed {
         failures.push(format!(
             "the policy does not apply to service `{service}` and identity `{}`: state `service` and `identity`",
             identity.name
