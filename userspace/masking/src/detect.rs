@@ -209,4 +209,4 @@ pub enum DetectionError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

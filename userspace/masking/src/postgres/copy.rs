@@ -23,7 +23,8 @@ pub enum Layout {
     Text {
         /// `DELIMITER`; a tab if not given.
         delimiter: u8,
-        /// `NULL`; `\N` if not given.
+        /// `NULL`; `\N` if not given. Only one that is empty or begins with a backslash is taken for NULL in a column
+        /// that is masked or searched, as a value could read like any other.
         null: Vec<u8>,
         /// `HEADER`: the first line holds the columns' names.
         header: bool,

@@ -67,6 +67,11 @@ fn put_json_characters(text: &[u8], out: &mut BytesMut) {
     for byte in text {
         match byte {
             b'"' | b'\\' => out.put_slice(&[b'\\', *byte]),
+            b'\n' => out.put_slice(b"\\n"),
+            b'\t' => out.put_slice(b"\\t"),
+            b'\r' => out.put_slice(b"\\r"),
+            0x08 => out.put_slice(b"\\b"),
+            0x0c => out.put_slice(b"\\f"),
             0..0x20 => {
                 let low = HEX.get(usize::from(byte & 0xf)).copied().unwrap_or_default();
                 out.put_slice(&[b'\\', b'u', b'0', b'0', b'0' + (byte >> 4), low]);

@@ -39,8 +39,8 @@ pub(super) fn write(shown: &Shown<'_>, of: &Type, value: &[u8], out: &mut BytesM
         Shown::Bool(truth) => out.put_u8(if *truth { b't' } else { b'f' }),
         Shown::Integer(number) => put(out, format_args!("{number}")),
         // As a float4 the shortest text is another than as a float8.
-        Shown::Float(number) if of.kind == Kind::Float4 => put(out, format_args!("{:e}", *number as f32)),
-        Shown::Float(number) => put(out, format_args!("{number:e}")),
+        Shown::Float(number) if of.kind == Kind::Float4 => put(out, format_args!("{}", *number as f32)),
+        Shown::Float(number) => put(out, format_args!("{number}")),
         Shown::Uuid(uuid) => put_uuid(*uuid, out),
         Shown::Midnight(date) => {
             out.put_slice(&date.iso());

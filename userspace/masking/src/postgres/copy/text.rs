@@ -12,6 +12,10 @@ use crate::postgres::Format;
 pub(super) struct Reader {
     delimiter: u8,
     null: Vec<u8>,
+    /// Whether no value can look like NULL. `\N` is sure, as values have their backslashes doubled. Of another marker nobody
+    /// can say whether it is NULL or a value that reads the same: trusted, it would let a reader guess what a masked value
+    /// is, by asking for the guess as the marker.
+    null_is_sure: bool,
     header: bool,
     /// Lines ended, a header included.
     lines: u64,
@@ -25,9 +29,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(delimiter: u8, null: Vec<u8>, header: bool) -> Self {
+        let null_is_sure = matches!(null.first(), None | Some(b'\\'));
         Self {
             delimiter,
             null,
+            null_is_sure,
             header,
             lines: 0,
             column: 0,
@@ -136,7 +142,7 @@ impl Reader {
             held = fields.take();
             &held
         };
-        if fields.count() == 0 || raw == self.null {
+        if fields.count() == 0 || (raw == self.null && self.null_is_sure) {
             out.put_slice(raw);
         } else {
             let value = if memchr::memchr(b'\\', raw).is_some() {
