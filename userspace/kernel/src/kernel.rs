@@ -217,11 +217,7 @@ impl Kernel {
         scope::refuse_own_by(&patterns)?;
         // Two at once would each undo what the other does.
         *follower = None;
-        *follower = Some(Follower::start(
-            &self.root,
-            patterns,
-            Arc::clone(&self.scope),
-        )?);
+        *follower = Some(Follower::start(&self.root, patterns, Arc::clone(&self.scope))?);
         Ok(())
     }
 

@@ -58,7 +58,10 @@ mod tests {
     #[test]
     fn the_running_kernel_is_understood() {
         let found = Offsets::of_running_kernel();
-        assert!(found.group_leader > 0 && found.group_leader.is_multiple_of(8), "{found:?}");
+        assert!(
+            found.group_leader > 0 && found.group_leader.is_multiple_of(8),
+            "{found:?}"
+        );
         assert!(
             found.start_boottime > 0 && found.start_boottime.is_multiple_of(8),
             "{found:?}"
