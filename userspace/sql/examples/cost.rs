@@ -18,7 +18,10 @@ fn main() {
         let warm = Analyzer::new(1 << 20);
         let uncached = each(|| cold.postgres(text.as_bytes(), &settings).statements.len());
         let cached = each(|| warm.postgres(text.as_bytes(), &settings).statements.len());
-        println!("{name:<14} {:>4} bytes   uncached {uncached:>10.2?}   cached {cached:>10.2?}", text.len());
+        println!(
+            "{name:<14} {:>4} bytes   uncached {uncached:>10.2?}   cached {cached:>10.2?}",
+            text.len()
+        );
     }
     let rows = |bytes: usize| format!("INSERT INTO t VALUES {}(1)", "(1),".repeat(bytes / 4));
     let sum = |bytes: usize| format!("SELECT {}1", "1+".repeat(bytes / 2));
@@ -28,7 +31,11 @@ fn main() {
             let cold = Analyzer::new(0);
             let start = Instant::now();
             let gaps = cold.postgres(text.as_bytes(), &settings).gaps.clone();
-            println!("{name:<14} {:>7} bytes   {:>10.2?}   {gaps:?}", text.len(), start.elapsed());
+            println!(
+                "{name:<14} {:>7} bytes   {:>10.2?}   {gaps:?}",
+                text.len(),
+                start.elapsed()
+            );
         }
     }
 }

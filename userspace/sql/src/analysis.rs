@@ -24,9 +24,20 @@ impl Analysis {
     /// Gathers what its statements say.
     pub(crate) fn of(statements: Vec<Statement>) -> Self {
         const DDL: Effects = Effects::of(&[Effect::Create, Effect::Alter, Effect::Drop, Effect::Code]);
-        let gaps = statements.iter().flat_map(|statement| statement.gaps.iter().cloned()).collect();
-        let ddl = statements.iter().any(|statement| statement.effects.intersects(DDL));
-        Self { statements, gaps, fingerprint: None, normalised: None, ddl }
+        let gaps = statements
+            .iter()
+            .flat_map(|statement| statement.gaps.iter().cloned())
+            .collect();
+        let ddl = statements
+            .iter()
+            .any(|statement| statement.effects.intersects(DDL));
+        Self {
+            statements,
+            gaps,
+            fingerprint: None,
+            normalised: None,
+            ddl,
+        }
     }
 
     /// Whether everything that the text does is known.
@@ -36,7 +47,9 @@ impl Analysis {
 
     /// The effects of all statements together.
     pub fn effects(&self) -> Effects {
-        self.statements.iter().fold(Effects::NONE, |all, statement| all.union(statement.effects))
+        self.statements
+            .iter()
+            .fold(Effects::NONE, |all, statement| all.union(statement.effects))
     }
 
     /// The statement's kind; `multi` if there are several, `empty` if there is none.

@@ -32,7 +32,11 @@ impl Analyzer {
     pub fn new(bytes: usize) -> Self {
         // The estimate of items only sizes the first allocation; the weight is what bounds.
         let items = (bytes / 2048).clamp(16, 65_536);
-        Self { cache: Cache::with_weighter(items, bytes as u64, Weight), limit: LIMIT, turn: Mutex::new(()) }
+        Self {
+            cache: Cache::with_weighter(items, bytes as u64, Weight),
+            limit: LIMIT,
+            turn: Mutex::new(()),
+        }
     }
 
     /// Sets the longest text that is analysed, in bytes (1 MiB unless set). Longer ones are a gap.
@@ -54,9 +58,10 @@ impl Analyzer {
         // The lock guards memory, not data: one that a panic left behind is as good as any.
         let turn =
             (text.len() > Self::LARGE).then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let analysis = Arc::new(postgres::analyse(text, settings));
+        let analysis = Arc::new(postgres::analyse(text, *settings));
         drop(turn);
-        self.cache.insert(Key(text.into(), *settings), Arc::clone(&analysis));
+        self.cache
+            .insert(Key(text.into(), *settings), Arc::clone(&analysis));
         analysis
     }
 
@@ -97,19 +102,36 @@ impl Weighter<Key, Arc<Analysis>> for Weight {
 fn heap(analysis: &Analysis) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let statements: usize = analysis.statements.iter().map(weigh).sum();
-    size_of::<Analysis>() + text(&analysis.fingerprint) + text(&analysis.normalised) + statements + 64 * analysis.gaps.len()
+    size_of::<Analysis>()
+        + text(&analysis.fingerprint)
+        + text(&analysis.normalised)
+        + statements
+        + 64 * analysis.gaps.len()
 }
 
 pub(crate) fn weigh(statement: &Statement) -> usize {
     /// An allocation's own cost, and a string's three words.
     const EACH: usize = 40;
     let relations = statement.relations.iter();
-    let relations: usize =
-        relations.map(|relation| 2 * EACH + relation.name.len() + relation.schema.as_ref().map_or(0, String::len)).sum();
+    let relations: usize = relations
+        .map(|relation| 2 * EACH + relation.name.len() + relation.schema.as_ref().map_or(0, String::len))
+        .sum();
     let functions: usize = statement.functions.iter().map(|name| EACH + name.len()).sum();
     let settings = statement.settings.iter();
-    let settings: usize =
-        settings.map(|set| 2 * EACH + set.name.len() + set.value.as_ref().map_or(0, String::len)).sum();
-    let references: usize = statement.references.columns.iter().map(|name| EACH + name.len()).sum();
-    size_of::<Statement>() + relations + functions + references + settings + 64 * statement.gaps.len() + statement.control.heap()
+    let settings: usize = settings
+        .map(|set| 2 * EACH + set.name.len() + set.value.as_ref().map_or(0, String::len))
+        .sum();
+    let references: usize = statement
+        .references
+        .columns
+        .iter()
+        .map(|name| EACH + name.len())
+        .sum();
+    size_of::<Statement>()
+        + relations
+        + functions
+        + references
+        + settings
+        + 64 * statement.gaps.len()
+        + statement.control.heap()
 }

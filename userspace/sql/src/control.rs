@@ -176,8 +176,9 @@ impl Control {
             Self::Copy(copy) => {
                 let columns: usize = copy.columns.iter().map(|name| name.len() + 40).sum();
                 let options = copy.options.iter();
-                let options: usize =
-                    options.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len) + 80).sum();
+                let options: usize = options
+                    .map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len) + 80)
+                    .sum();
                 columns + options + copy.relation.as_ref().map_or(0, |(_, name)| name.len() + 80)
             }
             Self::Reset { name }
@@ -186,7 +187,9 @@ impl Control {
             | Self::Savepoint { name }
             | Self::Release { name }
             | Self::RollbackTo { name } => strings(&[name]),
-            Self::Deallocate { name } | Self::CloseCursor { name } => strings(&[name.as_deref().unwrap_or_default()]),
+            Self::Deallocate { name } | Self::CloseCursor { name } => {
+                strings(&[name.as_deref().unwrap_or_default()])
+            }
             Self::None
             | Self::ResetAll
             | Self::Begin

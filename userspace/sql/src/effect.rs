@@ -237,7 +237,9 @@ impl Effects {
 
     /// The members, in declared order.
     pub fn iter(self) -> impl Iterator<Item = Effect> {
-        Effect::ALL.into_iter().filter(move |effect| self.contains(*effect))
+        Effect::ALL
+            .into_iter()
+            .filter(move |effect| self.contains(*effect))
     }
 }
 
@@ -317,9 +319,15 @@ mod tests {
     #[test]
     fn sets_list_their_members_in_declared_order() {
         let set = Effects::of(&[Effect::Session, Effect::Read, Effect::Call]);
-        assert_eq!(set.iter().collect::<Vec<_>>(), [Effect::Read, Effect::Call, Effect::Session]);
+        assert_eq!(
+            set.iter().collect::<Vec<_>>(),
+            [Effect::Read, Effect::Call, Effect::Session]
+        );
         assert_eq!(set.len(), 3);
-        assert_eq!(set.without(Effect::Call.into()), Effects::of(&[Effect::Read, Effect::Session]));
+        assert_eq!(
+            set.without(Effect::Call.into()),
+            Effects::of(&[Effect::Read, Effect::Session])
+        );
         assert!(!set.contains(Effect::Write));
     }
 }

@@ -41,7 +41,9 @@ pub struct PostgresSettings {
 
 impl Default for PostgresSettings {
     fn default() -> Self {
-        Self { standard_conforming_strings: true }
+        Self {
+            standard_conforming_strings: true,
+        }
     }
 }
 
@@ -61,13 +63,13 @@ pub(crate) fn too_long(bytes: usize, limit: usize) -> Analysis {
 }
 
 /// Analyses a text. Neither fails nor panics: what goes wrong is a gap.
-pub(crate) fn analyse(text: &[u8], settings: &PostgresSettings) -> Analysis {
+pub(crate) fn analyse(text: &[u8], settings: PostgresSettings) -> Analysis {
     let whole = 0..text.len();
     let Some(text) = str::from_utf8(text).ok().filter(|text| !text.contains('\0')) else {
         return Analysis::of(vec![Statement::unknown(whole, Gap::NotText)]);
     };
     // The parser's Rust side has assertions of its own; one that fails must not take the session along.
-    catch_unwind(AssertUnwindSafe(|| dissect(text, *settings)))
+    catch_unwind(AssertUnwindSafe(|| dissect(text, settings)))
         .unwrap_or_else(|_| Analysis::of(vec![Statement::unknown(whole, Gap::Internal)]))
 }
 
@@ -109,13 +111,17 @@ fn parse(text: &str, options: ParserOptions, tokens: Option<&Tokens<'_>>) -> Res
 }
 
 fn contains_word(text: &str, word: &[u8]) -> bool {
-    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    text.as_bytes()
+        .windows(word.len())
+        .any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// The fingerprint that tells relations apart: a grant for one must not fit the same statement on another.
 fn fingerprint(text: &str, settings: PostgresSettings) -> Option<String> {
     let options = FingerprintOptions::RANGEVAR_PG17_COMPAT | FingerprintOptions::FULL_RELNAME;
-    pg_query::fingerprint(text, settings.options(), options).ok().map(|fingerprint| fingerprint.hex)
+    pg_query::fingerprint(text, settings.options(), options)
+        .ok()
+        .map(|fingerprint| fingerprint.hex)
 }
 
 /// Where a statement is, without the space and comments around it.
@@ -124,7 +130,9 @@ fn range(text: &str, raw: &pb::RawStmt, tokens: Option<&Tokens<'_>>) -> Range<us
     // A length of zero means: to the end.
     let length = usize::try_from(raw.stmt_len).ok().filter(|length| *length > 0);
     let end = length.map_or(text.len(), |length| start.saturating_add(length).min(text.len()));
-    tokens.and_then(|tokens| tokens.trim(start..end)).unwrap_or(start..end)
+    tokens
+        .and_then(|tokens| tokens.trim(start..end))
+        .unwrap_or(start..end)
 }
 
 /// The gap for what the parser refused.
@@ -140,20 +148,35 @@ fn refusal(error: &pg_query::Error) -> Gap {
 
 /// A parser's message without what it quotes from a literal: the text may carry somebody's data.
 fn message(error: &pg_query::Error) -> String {
-    const LONGEST: usize = 32;
     let full = match error {
-        pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => message.clone(),
-        pg_query::Error::InvalidJson(_) => "the compiler's output can't be read".to_owned(),
-        _ => "the parser failed".to_owned(),
+        pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => message.as_str(),
+        pg_query::Error::InvalidJson(_) => "the compiler's output can't be read",
+        _ => "the parser failed",
     };
-    let (told, quoted) = match full.split_once(" at or near \"") {
-        Some((told, quoted)) => (told, quoted.strip_suffix('"').unwrap_or(quoted)),
-        None => (full.as_str(), ""),
-    };
-    let told: String = told.chars().take(160).collect();
-    // Only the parser's own words stand before the quotation, but a message may quote in another form.
-    let told = if told.contains('"') { told.split('"').next().unwrap_or_default().trim_end().to_owned() } else { told };
-    let word = quoted.starts_with(|first: char| first.is_ascii_alphabetic() || first.is_ascii_punctuation());
-    let literal = quoted.contains(['\'', '"', '$', '\n']);
-    if word && !literal && quoted.len() <= LONGEST { format!("{told} at or near \"{quoted}\"") } else { told }
+    // The end of a message quotes the token at which it stopped; names in it are quoted too.
+    let (told, token) = full.split_once(" at or near \"").unwrap_or((full, ""));
+    let told = told
+        .split('"')
+        .enumerate()
+        .map(|(position, part)| if position % 2 == 0 { part } else { "…" });
+    let told: String = told.collect::<String>().chars().take(160).collect();
+    let token = token.strip_suffix('"').unwrap_or(token);
+    if quotable(token) {
+        format!("{told} at or near \"{token}\"")
+    } else {
+        told
+    }
+}
+
+/// Whether a token is a short word or operator, which no literal is.
+fn quotable(token: &str) -> bool {
+    const LONGEST: usize = 32;
+    let word = token.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && token
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let operator = token
+        .bytes()
+        .all(|byte| b"()[]{},;:.+-*/<>=~!@#%^&|?".contains(&byte));
+    !token.is_empty() && token.len() <= LONGEST && (word || operator)
 }

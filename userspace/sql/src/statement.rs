@@ -79,7 +79,11 @@ pub struct References {
 impl References {
     /// Whether a column of this name can be meant.
     pub fn may_mean(&self, column: &str) -> bool {
-        self.wide || self.columns.binary_search_by(|name| name.as_str().cmp(column)).is_ok()
+        self.wide
+            || self
+                .columns
+                .binary_search_by(|name| name.as_str().cmp(column))
+                .is_ok()
     }
 }
 
@@ -121,7 +125,10 @@ impl Statement {
             effects: Effects::NONE,
             relations: Vec::new(),
             functions: Vec::new(),
-            references: References { columns: Vec::new(), wide: true },
+            references: References {
+                columns: Vec::new(),
+                wide: true,
+            },
             settings: Vec::new(),
             range,
             control: Control::None,

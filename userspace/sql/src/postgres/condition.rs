@@ -28,16 +28,20 @@ impl Truth {
 
 /// Evaluates what needs no row: constants, their comparisons, a column compared with itself.
 pub(super) fn truth(node: &pb::Node) -> Truth {
-    let Some(node) = node.node.as_ref() else { return Truth::Unknown };
+    let Some(node) = node.node.as_ref() else {
+        return Truth::Unknown;
+    };
     match node {
         N::AConst(constant) => match name::constant(constant).as_deref() {
             Some("true") => Truth::Always,
             Some("false") => Truth::Never,
             _ => Truth::Unknown,
         },
-        N::TypeCast(cast) if is_boolean(cast.type_name.as_ref()) => {
-            cast.arg.as_deref().and_then(name::literal).map_or(Truth::Unknown, |word| boolean(&word))
-        }
+        N::TypeCast(cast) if is_boolean(cast.type_name.as_ref()) => cast
+            .arg
+            .as_deref()
+            .and_then(name::literal)
+            .map_or(Truth::Unknown, |word| boolean(&word)),
         N::BoolExpr(expression) => combination(expression),
         N::BooleanTest(test) => {
             let inner = test.arg.as_deref().map_or(Truth::Unknown, truth);
@@ -91,11 +95,17 @@ fn comparison(expression: &pb::AExpr) -> Truth {
         _ => return Truth::Unknown,
     };
     let parts = name::parts(&expression.name);
-    let Some(operator) = distinct.or_else(|| parts.last().copied()) else { return Truth::Unknown };
+    let Some(operator) = distinct.or_else(|| parts.last().copied()) else {
+        return Truth::Unknown;
+    };
     // A column compared with itself is true for every row where it has a value.
     if let (Some(N::ColumnRef(left)), Some(N::ColumnRef(right))) = (left.node.as_ref(), right.node.as_ref()) {
         let reflexive = ["=", "<=", ">="].contains(&operator);
-        return if reflexive && left.fields == right.fields { Truth::Always } else { Truth::Unknown };
+        return if reflexive && left.fields == right.fields {
+            Truth::Always
+        } else {
+            Truth::Unknown
+        };
     }
     // `Never` must be certain, and only whole numbers compare the same way whatever their types.
     if let (Some(left), Some(right)) = (integer(left), integer(right)) {
@@ -109,12 +119,19 @@ fn comparison(expression: &pb::AExpr) -> Truth {
             _ => Truth::Unknown,
         };
     }
-    let same = name::literal(left).is_some_and(|left| name::literal(right).is_some_and(|right| left == right));
-    if same && operator == "=" { Truth::Always } else { Truth::Unknown }
+    let same =
+        name::literal(left).is_some_and(|left| name::literal(right).is_some_and(|right| left == right));
+    if same && operator == "=" {
+        Truth::Always
+    } else {
+        Truth::Unknown
+    }
 }
 
 fn integer(node: &pb::Node) -> Option<i32> {
-    let N::AConst(constant) = node.node.as_ref()? else { return None };
+    let N::AConst(constant) = node.node.as_ref()? else {
+        return None;
+    };
     match constant.val.as_ref()? {
         pb::a_const::Val::Ival(integer) => Some(integer.ival),
         _ => None,

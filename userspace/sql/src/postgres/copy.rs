@@ -12,7 +12,16 @@ use crate::statement::Access;
 
 impl<'a> Walker<'a> {
     pub(super) fn copy(&mut self, x: &'a pb::CopyStmt) -> Outline {
-        let pb::CopyStmt { relation, query, attlist, is_from, is_program, filename, options, where_clause } = x;
+        let pb::CopyStmt {
+            relation,
+            query,
+            attlist,
+            is_from,
+            is_program,
+            filename,
+            options,
+            where_clause,
+        } = x;
         let from = *is_from;
         let target = match (*is_program, filename.is_empty(), from) {
             (true, ..) => CopyTarget::Program,
@@ -49,10 +58,17 @@ impl<'a> Walker<'a> {
         let control = Control::Copy(Copy {
             target,
             from,
-            relation: relation.as_ref().map(|x| (name::schema(x).map(str::to_owned), x.relname.clone())),
+            relation: relation
+                .as_ref()
+                .map(|x| (name::schema(x).map(str::to_owned), x.relname.clone())),
             columns: name::parts(attlist).into_iter().map(str::to_owned).collect(),
             options: name::options(options)
-                .map(|option| (option.defname.to_ascii_lowercase(), option.arg.as_deref().and_then(name::value)))
+                .map(|option| {
+                    (
+                        option.defname.to_ascii_lowercase(),
+                        option.arg.as_deref().and_then(name::value),
+                    )
+                })
                 .collect(),
         });
         Outline::controls("copy", control).returning(target == CopyTarget::Stdout)

@@ -15,25 +15,41 @@ const CARRIES: Effects = Effects::of(&[
     Effect::Notify,
     Effect::Program,
     Effect::Replication,
-    Effect::ServerFile,
     Effect::Settings,
     Effect::Write,
 ]);
 
 impl<'a> Walker<'a> {
     pub(super) fn array(&mut self, x: &'a pb::AArrayExpr) {
-        let pb::AArrayExpr { elements, list_start: _, list_end: _, location: _ } = x;
+        let pb::AArrayExpr {
+            elements,
+            list_start: _,
+            list_end: _,
+            location: _,
+        } = x;
         self.nodes(elements);
     }
 
     pub(super) fn operator(&mut self, x: &'a pb::AExpr) {
-        let pb::AExpr { kind: _, name: _, lexpr, rexpr, rexpr_list_start: _, rexpr_list_end: _, location: _ } = x;
+        let pb::AExpr {
+            kind: _,
+            name: _,
+            lexpr,
+            rexpr,
+            rexpr_list_start: _,
+            rexpr_list_end: _,
+            location: _,
+        } = x;
         self.maybe(lexpr.as_deref());
         self.maybe(rexpr.as_deref());
     }
 
     pub(super) fn indices(&mut self, x: &'a pb::AIndices) {
-        let pb::AIndices { is_slice: _, lidx, uidx } = x;
+        let pb::AIndices {
+            is_slice: _,
+            lidx,
+            uidx,
+        } = x;
         self.maybe(lidx.as_deref());
         self.maybe(uidx.as_deref());
     }
@@ -43,7 +59,9 @@ impl<'a> Walker<'a> {
         let pb::AIndirection { arg, indirection } = x;
         self.maybe(arg.as_deref());
         self.nodes(indirection);
-        self.facts.wide |= indirection.iter().any(|step| matches!(step.node, Some(N::AStar(_))));
+        self.facts.wide |= indirection
+            .iter()
+            .any(|step| matches!(step.node, Some(N::AStar(_))));
         for field in name::parts(indirection) {
             self.facts.columns.insert(field.to_owned());
         }
@@ -58,35 +76,68 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn bool_expr(&mut self, x: &'a pb::BoolExpr) {
-        let pb::BoolExpr { xpr: _, boolop: _, args, location: _ } = x;
+        let pb::BoolExpr {
+            xpr: _,
+            boolop: _,
+            args,
+            location: _,
+        } = x;
         self.nodes(args);
     }
 
     pub(super) fn boolean_test(&mut self, x: &'a pb::BooleanTest) {
-        let pb::BooleanTest { xpr: _, arg, booltesttype: _, location: _ } = x;
+        let pb::BooleanTest {
+            xpr: _,
+            arg,
+            booltesttype: _,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
     }
 
     pub(super) fn case(&mut self, x: &'a pb::CaseExpr) {
-        let pb::CaseExpr { xpr: _, casetype: _, casecollid: _, arg, args, defresult, location: _ } = x;
+        let pb::CaseExpr {
+            xpr: _,
+            casetype: _,
+            casecollid: _,
+            arg,
+            args,
+            defresult,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
         self.nodes(args);
         self.maybe(defresult.as_deref());
     }
 
     pub(super) fn case_when(&mut self, x: &'a pb::CaseWhen) {
-        let pb::CaseWhen { xpr: _, expr, result, location: _ } = x;
+        let pb::CaseWhen {
+            xpr: _,
+            expr,
+            result,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
         self.maybe(result.as_deref());
     }
 
     pub(super) fn coalesce(&mut self, x: &'a pb::CoalesceExpr) {
-        let pb::CoalesceExpr { xpr: _, coalescetype: _, coalescecollid: _, args, location: _ } = x;
+        let pb::CoalesceExpr {
+            xpr: _,
+            coalescetype: _,
+            coalescecollid: _,
+            args,
+            location: _,
+        } = x;
         self.nodes(args);
     }
 
     pub(super) fn collate(&mut self, x: &'a pb::CollateClause) {
-        let pb::CollateClause { arg, collname: _, location: _ } = x;
+        let pb::CollateClause {
+            arg,
+            collname: _,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
     }
 
@@ -108,7 +159,12 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn current_of(&mut self, x: &'a pb::CurrentOfExpr) {
-        let pb::CurrentOfExpr { xpr: _, cvarno: _, cursor_name: _, cursor_param: _ } = x;
+        let pb::CurrentOfExpr {
+            xpr: _,
+            cvarno: _,
+            cursor_name: _,
+            cursor_param: _,
+        } = x;
         self.cursors = self.cursors.saturating_add(1);
     }
 
@@ -169,8 +225,9 @@ impl<'a> Walker<'a> {
                 N::NamedArgExpr(arg) if arg.name == wanted => arg.arg.as_deref(),
                 _ => None,
             });
-            let by_position =
-                args.get(position).filter(|arg| !matches!(arg.node.as_ref(), Some(N::NamedArgExpr(_))));
+            let by_position = args
+                .get(position)
+                .filter(|arg| !matches!(arg.node.as_ref(), Some(N::NamedArgExpr(_))));
             by_name.or(by_position).and_then(name::literal)
         };
         let Some(setting) = named("setting_name", 0) else {
@@ -180,7 +237,11 @@ impl<'a> Walker<'a> {
         let setting = setting.to_ascii_lowercase();
         self.role_setting(&setting);
         let local = named("is_local", 2).is_some_and(|local| ["true", "t"].contains(&local.as_str()));
-        self.facts.settings.push(Setting { name: setting, value: named("new_value", 1), local });
+        self.facts.settings.push(Setting {
+            name: setting,
+            value: named("new_value", 1),
+            local,
+        });
     }
 
     /// Settings that decide who the session acts as.
@@ -191,22 +252,44 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn grouping_func(&mut self, x: &'a pb::GroupingFunc) {
-        let pb::GroupingFunc { xpr: _, args, refs: _, agglevelsup: _, location: _ } = x;
+        let pb::GroupingFunc {
+            xpr: _,
+            args,
+            refs: _,
+            agglevelsup: _,
+            location: _,
+        } = x;
         self.nodes(args);
     }
 
     pub(super) fn grouping_set(&mut self, x: &'a pb::GroupingSet) {
-        let pb::GroupingSet { kind: _, content, location: _ } = x;
+        let pb::GroupingSet {
+            kind: _,
+            content,
+            location: _,
+        } = x;
         self.nodes(content);
     }
 
     pub(super) fn min_max(&mut self, x: &'a pb::MinMaxExpr) {
-        let pb::MinMaxExpr { xpr: _, minmaxtype: _, minmaxcollid: _, inputcollid: _, op: _, args, location: _ } = x;
+        let pb::MinMaxExpr {
+            xpr: _,
+            minmaxtype: _,
+            minmaxcollid: _,
+            inputcollid: _,
+            op: _,
+            args,
+            location: _,
+        } = x;
         self.nodes(args);
     }
 
     pub(super) fn multi_assign(&mut self, x: &'a pb::MultiAssignRef) {
-        let pb::MultiAssignRef { source, colno, ncolumns: _ } = x;
+        let pb::MultiAssignRef {
+            source,
+            colno,
+            ncolumns: _,
+        } = x;
         // Every column of `(a, b) = (…)` holds the same source; the first stands for all.
         if *colno <= 1 {
             self.maybe(source.as_deref());
@@ -214,46 +297,96 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn named_arg(&mut self, x: &'a pb::NamedArgExpr) {
-        let pb::NamedArgExpr { xpr: _, arg, name: _, argnumber: _, location: _ } = x;
+        let pb::NamedArgExpr {
+            xpr: _,
+            arg,
+            name: _,
+            argnumber: _,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
     }
 
     pub(super) fn null_test(&mut self, x: &'a pb::NullTest) {
-        let pb::NullTest { xpr: _, arg, nulltesttype: _, argisrow: _, location: _ } = x;
+        let pb::NullTest {
+            xpr: _,
+            arg,
+            nulltesttype: _,
+            argisrow: _,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
     }
 
     pub(super) fn target(&mut self, x: &'a pb::ResTarget) {
-        let pb::ResTarget { name: _, indirection, val, location: _ } = x;
+        let pb::ResTarget {
+            name: _,
+            indirection,
+            val,
+            location: _,
+        } = x;
         self.nodes(indirection);
         self.maybe(val.as_deref());
     }
 
     pub(super) fn row(&mut self, x: &'a pb::RowExpr) {
-        let pb::RowExpr { xpr: _, args, row_typeid: _, row_format: _, colnames: _, location: _ } = x;
+        let pb::RowExpr {
+            xpr: _,
+            args,
+            row_typeid: _,
+            row_format: _,
+            colnames: _,
+            location: _,
+        } = x;
         self.nodes(args);
     }
 
     pub(super) fn sort_by(&mut self, x: &'a pb::SortBy) {
-        let pb::SortBy { node, sortby_dir: _, sortby_nulls: _, use_op: _, location: _ } = x;
+        let pb::SortBy {
+            node,
+            sortby_dir: _,
+            sortby_nulls: _,
+            use_op: _,
+            location: _,
+        } = x;
         self.maybe(node.as_deref());
     }
 
     pub(super) fn sub_link(&mut self, x: &'a pb::SubLink) {
-        let pb::SubLink { xpr: _, sub_link_type: _, sub_link_id: _, testexpr, oper_name: _, subselect, location: _ } = x;
+        let pb::SubLink {
+            xpr: _,
+            sub_link_type: _,
+            sub_link_id: _,
+            testexpr,
+            oper_name: _,
+            subselect,
+            location: _,
+        } = x;
         self.maybe(testexpr.as_deref());
         self.maybe(subselect.as_deref());
     }
 
     pub(super) fn type_cast(&mut self, x: &'a pb::TypeCast) {
-        let pb::TypeCast { arg, type_name, location: _ } = x;
+        let pb::TypeCast {
+            arg,
+            type_name,
+            location: _,
+        } = x;
         self.maybe(arg.as_deref());
         self.maybe_type(type_name.as_ref());
     }
 
     pub(super) fn type_name(&mut self, x: &'a pb::TypeName) {
-        let pb::TypeName { names: _, type_oid: _, setof: _, pct_type: _, typmods, typemod: _, array_bounds: _, location: _ } =
-            x;
+        let pb::TypeName {
+            names: _,
+            type_oid: _,
+            setof: _,
+            pct_type: _,
+            typmods,
+            typemod: _,
+            array_bounds: _,
+            location: _,
+        } = x;
         self.nodes(typmods);
     }
 
@@ -299,7 +432,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn xml_serialize(&mut self, x: &'a pb::XmlSerialize) {
-        let pb::XmlSerialize { xmloption: _, expr, type_name, indent: _, location: _ } = x;
+        let pb::XmlSerialize {
+            xmloption: _,
+            expr,
+            type_name,
+            indent: _,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
         self.maybe_type(type_name.as_ref());
     }

@@ -39,7 +39,11 @@ impl Facts {
 
     pub(super) fn relation(&mut self, schema: Option<&str>, name: &str, access: Access) {
         let schema = schema.map(str::to_owned);
-        self.relations.insert(Relation { schema, name: name.to_owned(), access });
+        self.relations.insert(Relation {
+            schema,
+            name: name.to_owned(),
+            access,
+        });
     }
 
     /// Whether something that was read is stored.
@@ -55,7 +59,13 @@ impl Facts {
         };
         let wide = self.wide || self.columns.keys().any(row) || self.effects.contains(Effect::Code);
         let functions = self.functions.keys().filter_map(|name| name.rsplit('.').next());
-        let mut columns: Vec<_> = self.columns.keys().map(String::as_str).chain(functions).map(str::to_owned).collect();
+        let mut columns: Vec<_> = self
+            .columns
+            .keys()
+            .map(String::as_str)
+            .chain(functions)
+            .map(str::to_owned)
+            .collect();
         columns.sort_unstable();
         columns.dedup();
         References { columns, wide }
@@ -63,14 +73,38 @@ impl Facts {
 
     /// Takes over what another walk gathered.
     pub(super) fn absorb(&mut self, other: Self) {
-        let Self { effects, relations, functions, gaps, settings, columns, aliases, wide, reads, sink, exposes } = other;
+        let Self {
+            effects,
+            relations,
+            functions,
+            gaps,
+            settings,
+            columns,
+            aliases,
+            wide,
+            reads,
+            sink,
+            exposes,
+        } = other;
         self.effects = self.effects.union(effects);
-        relations.into_vec().into_iter().for_each(|relation| self.relations.insert(relation));
-        functions.into_vec().into_iter().for_each(|function| self.functions.insert(function));
+        relations
+            .into_vec()
+            .into_iter()
+            .for_each(|relation| self.relations.insert(relation));
+        functions
+            .into_vec()
+            .into_iter()
+            .for_each(|function| self.functions.insert(function));
         gaps.into_vec().into_iter().for_each(|gap| self.gaps.insert(gap));
         self.settings.extend(settings);
-        columns.into_vec().into_iter().for_each(|name| self.columns.insert(name));
-        aliases.into_vec().into_iter().for_each(|name| self.aliases.insert(name));
+        columns
+            .into_vec()
+            .into_iter()
+            .for_each(|name| self.columns.insert(name));
+        aliases
+            .into_vec()
+            .into_iter()
+            .for_each(|name| self.aliases.insert(name));
         self.wide |= wide;
         self.reads = self.reads.saturating_add(reads);
         self.sink |= sink;

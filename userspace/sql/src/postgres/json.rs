@@ -6,7 +6,13 @@ use super::walk::Walker;
 
 impl<'a> Walker<'a> {
     pub(super) fn json_agg(&mut self, x: &'a pb::JsonAggConstructor) {
-        let pb::JsonAggConstructor { output, agg_filter, agg_order, over, location: _ } = x;
+        let pb::JsonAggConstructor {
+            output,
+            agg_filter,
+            agg_order,
+            over,
+            location: _,
+        } = x;
         self.maybe_output(output.as_ref());
         self.maybe(agg_filter.as_deref());
         self.nodes(agg_order);
@@ -21,7 +27,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_array_agg(&mut self, x: &'a pb::JsonArrayAgg) {
-        let pb::JsonArrayAgg { constructor, arg, absent_on_null: _ } = x;
+        let pb::JsonArrayAgg {
+            constructor,
+            arg,
+            absent_on_null: _,
+        } = x;
         if let Some(constructor) = constructor {
             self.json_agg(constructor);
         }
@@ -29,19 +39,35 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_array(&mut self, x: &'a pb::JsonArrayConstructor) {
-        let pb::JsonArrayConstructor { exprs, output, absent_on_null: _, location: _ } = x;
+        let pb::JsonArrayConstructor {
+            exprs,
+            output,
+            absent_on_null: _,
+            location: _,
+        } = x;
         self.nodes(exprs);
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_array_query(&mut self, x: &'a pb::JsonArrayQueryConstructor) {
-        let pb::JsonArrayQueryConstructor { query, output, format: _, absent_on_null: _, location: _ } = x;
+        let pb::JsonArrayQueryConstructor {
+            query,
+            output,
+            format: _,
+            absent_on_null: _,
+            location: _,
+        } = x;
         self.maybe(query.as_deref());
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_behavior(&mut self, x: &'a pb::JsonBehavior) {
-        let pb::JsonBehavior { btype: _, expr, coerce: _, location: _ } = x;
+        let pb::JsonBehavior {
+            btype: _,
+            expr,
+            coerce: _,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
     }
 
@@ -74,7 +100,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_is(&mut self, x: &'a pb::JsonIsPredicate) {
-        let pb::JsonIsPredicate { expr, format: _, item_type: _, unique_keys: _, location: _ } = x;
+        let pb::JsonIsPredicate {
+            expr,
+            format: _,
+            item_type: _,
+            unique_keys: _,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
     }
 
@@ -85,7 +117,12 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_object_agg(&mut self, x: &'a pb::JsonObjectAgg) {
-        let pb::JsonObjectAgg { constructor, arg, absent_on_null: _, unique: _ } = x;
+        let pb::JsonObjectAgg {
+            constructor,
+            arg,
+            absent_on_null: _,
+            unique: _,
+        } = x;
         if let Some(constructor) = constructor {
             self.json_agg(constructor);
         }
@@ -95,13 +132,22 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_object(&mut self, x: &'a pb::JsonObjectConstructor) {
-        let pb::JsonObjectConstructor { exprs, output, absent_on_null: _, unique: _, location: _ } = x;
+        let pb::JsonObjectConstructor {
+            exprs,
+            output,
+            absent_on_null: _,
+            unique: _,
+            location: _,
+        } = x;
         self.nodes(exprs);
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_output(&mut self, x: &'a pb::JsonOutput) {
-        let pb::JsonOutput { type_name, returning: _ } = x;
+        let pb::JsonOutput {
+            type_name,
+            returning: _,
+        } = x;
         self.maybe_type(type_name.as_ref());
     }
 
@@ -112,25 +158,47 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_parse(&mut self, x: &'a pb::JsonParseExpr) {
-        let pb::JsonParseExpr { expr, output, unique_keys: _, location: _ } = x;
+        let pb::JsonParseExpr {
+            expr,
+            output,
+            unique_keys: _,
+            location: _,
+        } = x;
         self.maybe_value(expr.as_deref());
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_scalar(&mut self, x: &'a pb::JsonScalarExpr) {
-        let pb::JsonScalarExpr { expr, output, location: _ } = x;
+        let pb::JsonScalarExpr {
+            expr,
+            output,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_serialize(&mut self, x: &'a pb::JsonSerializeExpr) {
-        let pb::JsonSerializeExpr { expr, output, location: _ } = x;
+        let pb::JsonSerializeExpr {
+            expr,
+            output,
+            location: _,
+        } = x;
         self.maybe_value(expr.as_deref());
         self.maybe_output(output.as_ref());
     }
 
     pub(super) fn json_table(&mut self, x: &'a pb::JsonTable) {
-        let pb::JsonTable { context_item, pathspec, passing, columns, on_error, alias: _, lateral: _, location: _ } = x;
+        let pb::JsonTable {
+            context_item,
+            pathspec,
+            passing,
+            columns,
+            on_error,
+            alias: _,
+            lateral: _,
+            location: _,
+        } = x;
         self.maybe_value(context_item.as_deref());
         self.maybe_path(pathspec.as_deref());
         self.nodes(passing);
@@ -160,7 +228,12 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_path(&mut self, x: &'a pb::JsonTablePathSpec) {
-        let pb::JsonTablePathSpec { string, name: _, name_location: _, location: _ } = x;
+        let pb::JsonTablePathSpec {
+            string,
+            name: _,
+            name_location: _,
+            location: _,
+        } = x;
         self.maybe(string.as_deref());
     }
 
@@ -171,7 +244,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn json_value(&mut self, x: &'a pb::JsonValueExpr) {
-        let pb::JsonValueExpr { raw_expr, formatted_expr, format: _ } = x;
+        let pb::JsonValueExpr {
+            raw_expr,
+            formatted_expr,
+            format: _,
+        } = x;
         self.maybe(raw_expr.as_deref());
         self.maybe(formatted_expr.as_deref());
     }

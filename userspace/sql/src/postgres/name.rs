@@ -79,6 +79,8 @@ pub(super) fn options(list: &[pb::Node]) -> impl Iterator<Item = &pb::DefElem> {
 
 /// Whether an option is on: without a value it is; one that can't be told counts as on.
 pub(super) fn enabled(option: &pb::DefElem) -> bool {
-    let Some(value) = option.arg.as_deref().and_then(value) else { return true };
+    let Some(value) = option.arg.as_deref().and_then(value) else {
+        return true;
+    };
     !["false", "off", "0", "no"].contains(&value.to_ascii_lowercase().as_str())
 }

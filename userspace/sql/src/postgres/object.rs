@@ -55,7 +55,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn drop_objects(&mut self, x: &'a pb::DropStmt) -> Outline {
-        let pb::DropStmt { objects, remove_type, behavior: _, missing_ok: _, concurrent: _ } = x;
+        let pb::DropStmt {
+            objects,
+            remove_type,
+            behavior: _,
+            missing_ok: _,
+            concurrent: _,
+        } = x;
         for object in objects {
             self.object(*remove_type, Some(object));
         }
@@ -87,18 +93,26 @@ impl<'a> Walker<'a> {
                 Ok(Object::ObjectIndex),
             ];
             if itself.contains(&Object::try_from(*rename_type)) {
-                self.facts.relation(name::schema(relation), newname, Access::Define);
+                self.facts
+                    .relation(name::schema(relation), newname, Access::Define);
             }
         }
         self.done("alter", &[Effect::Alter])
     }
 
     pub(super) fn alter_schema(&mut self, x: &'a pb::AlterObjectSchemaStmt) -> Outline {
-        let pb::AlterObjectSchemaStmt { object_type, relation, object, newschema, missing_ok: _ } = x;
+        let pb::AlterObjectSchemaStmt {
+            object_type,
+            relation,
+            object,
+            newschema,
+            missing_ok: _,
+        } = x;
         self.object(*object_type, object.as_deref());
         self.moved(*object_type, relation.as_ref());
         if let Some(relation) = relation {
-            self.facts.relation(Some(newschema), &relation.relname, Access::Define);
+            self.facts
+                .relation(Some(newschema), &relation.relname, Access::Define);
         }
         self.done("alter", &[Effect::Alter])
     }
@@ -126,27 +140,47 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn alter_depends(&mut self, x: &'a pb::AlterObjectDependsStmt) -> Outline {
-        let pb::AlterObjectDependsStmt { object_type, relation, object, extname: _, remove: _ } = x;
+        let pb::AlterObjectDependsStmt {
+            object_type,
+            relation,
+            object,
+            extname: _,
+            remove: _,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
         self.object(*object_type, object.as_deref());
         self.done("alter", &[Effect::Alter])
     }
 
     pub(super) fn alter_owner(&mut self, x: &'a pb::AlterOwnerStmt) -> Outline {
-        let pb::AlterOwnerStmt { object_type, relation, object, newowner: _ } = x;
+        let pb::AlterOwnerStmt {
+            object_type,
+            relation,
+            object,
+            newowner: _,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
         self.object(*object_type, object.as_deref());
         self.done("alter", &[Effect::Alter, Effect::Grant])
     }
 
     pub(super) fn comment(&mut self, x: &'a pb::CommentStmt) -> Outline {
-        let pb::CommentStmt { objtype, object, comment: _ } = x;
+        let pb::CommentStmt {
+            objtype,
+            object,
+            comment: _,
+        } = x;
         self.object(*objtype, object.as_deref());
         self.done("comment", &[Effect::Alter])
     }
 
     pub(super) fn label(&mut self, x: &'a pb::SecLabelStmt) -> Outline {
-        let pb::SecLabelStmt { objtype, object, provider: _, label: _ } = x;
+        let pb::SecLabelStmt {
+            objtype,
+            object,
+            provider: _,
+            label: _,
+        } = x;
         self.object(*objtype, object.as_deref());
         self.done("security", &[Effect::Alter])
     }
@@ -182,13 +216,21 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn truncate(&mut self, x: &'a pb::TruncateStmt) -> Outline {
-        let pb::TruncateStmt { relations, restart_seqs: _, behavior: _ } = x;
+        let pb::TruncateStmt {
+            relations,
+            restart_seqs: _,
+            behavior: _,
+        } = x;
         self.relations(relations, Access::Write);
         self.done("truncate", &[Effect::Write, Effect::Truncate])
     }
 
     pub(super) fn lock(&mut self, x: &'a pb::LockStmt) -> Outline {
-        let pb::LockStmt { relations, mode: _, nowait: _ } = x;
+        let pb::LockStmt {
+            relations,
+            mode: _,
+            nowait: _,
+        } = x;
         self.relations(relations, Access::Define);
         self.done("lock", &[Effect::Lock])
     }
@@ -204,24 +246,45 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn vacuum(&mut self, x: &'a pb::VacuumStmt) -> Outline {
-        let pb::VacuumStmt { options, rels, is_vacuumcmd } = x;
+        let pb::VacuumStmt {
+            options,
+            rels,
+            is_vacuumcmd,
+        } = x;
         self.nodes(rels);
-        self.optioned(if *is_vacuumcmd { "vacuum" } else { "analyze" }, options, &[Effect::Maintenance])
+        self.optioned(
+            if *is_vacuumcmd { "vacuum" } else { "analyze" },
+            options,
+            &[Effect::Maintenance],
+        )
     }
 
     pub(super) fn vacuum_relation(&mut self, x: &'a pb::VacuumRelation) {
-        let pb::VacuumRelation { relation, oid: _, va_cols: _ } = x;
+        let pb::VacuumRelation {
+            relation,
+            oid: _,
+            va_cols: _,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
     }
 
     pub(super) fn cluster(&mut self, x: &'a pb::ClusterStmt) -> Outline {
-        let pb::ClusterStmt { relation, indexname: _, params } = x;
+        let pb::ClusterStmt {
+            relation,
+            indexname: _,
+            params,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
         self.optioned("cluster", params, &[Effect::Maintenance])
     }
 
     pub(super) fn reindex(&mut self, x: &'a pb::ReindexStmt) -> Outline {
-        let pb::ReindexStmt { kind: _, relation, name: _, params } = x;
+        let pb::ReindexStmt {
+            kind: _,
+            relation,
+            name: _,
+            params,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
         self.optioned("reindex", params, &[Effect::Maintenance])
     }

@@ -4,6 +4,8 @@
 //! such. The compiler's output leaves out the initial values of record variables, so the declarations are also read
 //! here, from the tokens.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use pg_query::ParserOptions;
 use pg_query::protobuf::{KeywordKind, ScanToken, Token};
 use serde_json::Value;
@@ -76,13 +78,16 @@ impl Walker<'_> {
             (Some("trigger"), _) => self.compile(&trigger("record", body), body),
             (Some("event_trigger"), _) => self.compile(&trigger("void", body), body),
             (_, Some(source)) => self.compile(source, body),
-            (_, None) => self.facts.gap(Gap::Body("it is defined inside another text".to_owned())),
+            (_, None) => self
+                .facts
+                .gap(Gap::Body("it is defined inside another text".to_owned())),
         }
     }
 
     fn compile(&mut self, definition: &str, body: &str) {
         if !self.settings.standard_conforming_strings {
-            self.facts.gap(Gap::Body("standard_conforming_strings is off".to_owned()));
+            self.facts
+                .gap(Gap::Body("standard_conforming_strings is off".to_owned()));
             return;
         }
         let compiled = match pg_query::parse_plpgsql(definition) {
@@ -152,8 +157,9 @@ impl Walker<'_> {
 
     /// The initial values in every `DECLARE … BEGIN`.
     fn declarations(&mut self, body: &str) {
-        let Ok(tokens) = pg_query::scan_tokens(body) else {
-            self.facts.gap(Gap::Body("its tokens can't be told apart".to_owned()));
+        let Some(tokens) = super::text::tokens(body) else {
+            self.facts
+                .gap(Gap::Body("its tokens can't be told apart".to_owned()));
             return;
         };
         let mut declaring = false;
@@ -183,27 +189,32 @@ fn trigger(returns: &str, body: &str) -> String {
     )
 }
 
-/// A body between dollar tags that are not in it.
+/// A body between dollar tags that are not in it. They are random, so that no body can have been made to hold them.
 fn quoted(body: &str) -> String {
-    let mut tag = String::from("interdict");
-    while body.contains(&tag) {
-        tag.push('x');
+    loop {
+        let tag = format!("t{:016x}", RandomState::new().hash_one(body.len()));
+        if !body.contains(&tag) {
+            return format!("${tag}${body}${tag}$");
+        }
     }
-    format!("${tag}${body}${tag}$")
 }
 
 /// The initial value of one declaration.
 fn initial<'a>(body: &'a str, tokens: &[ScanToken]) -> Option<&'a str> {
     // A cursor's query is in the compiler's output.
-    if tokens.iter().any(|token| is(token, Token::Cursor)) && tokens.iter().any(|token| is(token, Token::For)) {
+    if tokens.iter().any(|token| is(token, Token::Cursor)) && tokens.iter().any(|token| is(token, Token::For))
+    {
         return None;
     }
     let marks = [Token::ColonEquals, Token::Ascii61, Token::Default];
-    let mark = tokens.iter().find(|token| marks.iter().any(|mark| is(token, *mark)))?;
+    let mark = tokens
+        .iter()
+        .find(|token| marks.iter().any(|mark| is(token, *mark)))?;
     let end = tokens.last()?;
     body.get(usize::try_from(mark.end).ok()?..usize::try_from(end.end).ok()?)
 }
 
 fn is(token: &ScanToken, kind: Token) -> bool {
-    token.token == kind as i32 && (kind != Token::Cursor || token.keyword_kind != KeywordKind::NoKeyword as i32)
+    token.token == kind as i32
+        && (kind != Token::Cursor || token.keyword_kind != KeywordKind::NoKeyword as i32)
 }

@@ -14,7 +14,11 @@ impl<'a> Walker<'a> {
     pub(super) fn select(&mut self, x: &'a pb::SelectStmt) -> Outline {
         self.does(Effect::Read);
         self.select_parts(x);
-        let kind = if x.values_lists.is_empty() { "select" } else { "values" };
+        let kind = if x.values_lists.is_empty() {
+            "select"
+        } else {
+            "values"
+        };
         Outline::plain(kind).returning(!fills_a_table(x))
     }
 
@@ -87,7 +91,14 @@ impl<'a> Walker<'a> {
     /// Enters the scope of a `WITH`. Each name is visible to the expressions after its own, to all of them if the
     /// clause is recursive, and to the statement.
     pub(super) fn with(&mut self, x: Option<&'a pb::WithClause>) {
-        let Some(pb::WithClause { ctes, recursive, location: _ }) = x else { return };
+        let Some(pb::WithClause {
+            ctes,
+            recursive,
+            location: _,
+        }) = x
+        else {
+            return;
+        };
         if *recursive {
             expressions(ctes).for_each(|name| self.show(name));
         }
@@ -149,7 +160,11 @@ impl<'a> Walker<'a> {
 
     pub(super) fn locking(&mut self, x: &'a pb::LockingClause) {
         // What it names are aliases of the query's own relations.
-        let pb::LockingClause { locked_rels: _, strength: _, wait_policy: _ } = x;
+        let pb::LockingClause {
+            locked_rels: _,
+            strength: _,
+            wait_policy: _,
+        } = x;
         self.does(Effect::Lock);
     }
 
@@ -182,7 +197,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn on_conflict(&mut self, x: &'a pb::OnConflictClause, relation: Option<&'a pb::RangeVar>) {
-        let pb::OnConflictClause { action, infer, target_list, where_clause, location: _ } = x;
+        let pb::OnConflictClause {
+            action,
+            infer,
+            target_list,
+            where_clause,
+            location: _,
+        } = x;
         if let Some(infer) = infer {
             self.infer(infer);
         }
@@ -194,13 +215,25 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn infer(&mut self, x: &'a pb::InferClause) {
-        let pb::InferClause { index_elems, where_clause, conname: _, location: _ } = x;
+        let pb::InferClause {
+            index_elems,
+            where_clause,
+            conname: _,
+            location: _,
+        } = x;
         self.nodes(index_elems);
         self.maybe(where_clause.as_deref());
     }
 
     pub(super) fn update(&mut self, x: &'a pb::UpdateStmt) -> Outline {
-        let pb::UpdateStmt { relation, target_list, where_clause, from_clause, returning_clause, with_clause } = x;
+        let pb::UpdateStmt {
+            relation,
+            target_list,
+            where_clause,
+            from_clause,
+            returning_clause,
+            with_clause,
+        } = x;
         self.with(with_clause.as_ref());
         self.all(&[Effect::Write, Effect::Update]);
         self.changes(relation.as_ref());
@@ -215,7 +248,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn delete(&mut self, x: &'a pb::DeleteStmt) -> Outline {
-        let pb::DeleteStmt { relation, using_clause, where_clause, returning_clause, with_clause } = x;
+        let pb::DeleteStmt {
+            relation,
+            using_clause,
+            where_clause,
+            returning_clause,
+            with_clause,
+        } = x;
         self.with(with_clause.as_ref());
         self.all(&[Effect::Write, Effect::Delete]);
         self.changes(relation.as_ref());
@@ -254,7 +293,14 @@ impl<'a> Walker<'a> {
     }
 
     fn merge_when(&mut self, x: &'a pb::MergeWhenClause, relation: Option<&'a pb::RangeVar>, joined: bool) {
-        let pb::MergeWhenClause { match_kind: _, command_type, r#override: _, condition, target_list, values } = x;
+        let pb::MergeWhenClause {
+            match_kind: _,
+            command_type,
+            r#override: _,
+            condition,
+            target_list,
+            values,
+        } = x;
         let narrowed = match condition.as_deref() {
             Some(condition) => self.narrows(Some(condition), relation) || joined,
             None => joined,
@@ -312,7 +358,10 @@ impl<'a> Walker<'a> {
                 _ => "",
             };
             let used = self.columns.get(columns..).unwrap_or_default();
-            let carried: Vec<_> = used.iter().filter(|used| !stays(used, column, relation, alone, conflict)).collect();
+            let carried: Vec<_> = used
+                .iter()
+                .filter(|used| !stays(used, column, relation, alone, conflict))
+                .collect();
             let own = carried.iter().any(|used| may_be_of(used, relation));
             if !carried.is_empty() || self.facts.reads > reads {
                 self.facts.sink = true;
@@ -339,10 +388,14 @@ impl<'a> Walker<'a> {
     }
 
     fn returning(&mut self, x: Option<&'a pb::ReturningClause>, relation: Option<&'a pb::RangeVar>) {
-        let Some(pb::ReturningClause { options: _, exprs }) = x else { return };
+        let Some(pb::ReturningClause { options: _, exprs }) = x else {
+            return;
+        };
         let columns = self.columns.len();
         self.nodes(exprs);
-        if self.columns.len() > columns && let Some(relation) = relation {
+        if self.columns.len() > columns
+            && let Some(relation) = relation
+        {
             let reads = self.facts.reads;
             self.flows(relation);
             // What the client gets is no source for what the statement stores.
@@ -371,18 +424,37 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn range_subselect(&mut self, x: &'a pb::RangeSubselect) {
-        let pb::RangeSubselect { lateral: _, subquery, alias: _ } = x;
+        let pb::RangeSubselect {
+            lateral: _,
+            subquery,
+            alias: _,
+        } = x;
         self.maybe(subquery.as_deref());
     }
 
     pub(super) fn range_function(&mut self, x: &'a pb::RangeFunction) {
-        let pb::RangeFunction { lateral: _, ordinality: _, is_rowsfrom: _, functions, alias: _, coldeflist } = x;
+        let pb::RangeFunction {
+            lateral: _,
+            ordinality: _,
+            is_rowsfrom: _,
+            functions,
+            alias: _,
+            coldeflist,
+        } = x;
         self.nodes(functions);
         self.nodes(coldeflist);
     }
 
     pub(super) fn range_table_func(&mut self, x: &'a pb::RangeTableFunc) {
-        let pb::RangeTableFunc { lateral: _, docexpr, rowexpr, namespaces, columns, alias: _, location: _ } = x;
+        let pb::RangeTableFunc {
+            lateral: _,
+            docexpr,
+            rowexpr,
+            namespaces,
+            columns,
+            alias: _,
+            location: _,
+        } = x;
         self.maybe(docexpr.as_deref());
         self.maybe(rowexpr.as_deref());
         self.nodes(namespaces);
@@ -405,7 +477,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn range_table_sample(&mut self, x: &'a pb::RangeTableSample) {
-        let pb::RangeTableSample { relation, method, args, repeatable, location: _ } = x;
+        let pb::RangeTableSample {
+            relation,
+            method,
+            args,
+            repeatable,
+            location: _,
+        } = x;
         self.maybe(relation.as_deref());
         self.nodes(args);
         self.maybe(repeatable.as_deref());
@@ -435,7 +513,10 @@ fn split(column: &pb::ColumnRef) -> (Option<&str>, Option<&str>) {
 }
 
 fn known_as(relation: &pb::RangeVar) -> &str {
-    relation.alias.as_ref().map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str())
+    relation
+        .alias
+        .as_ref()
+        .map_or(relation.relname.as_str(), |alias| alias.aliasname.as_str())
 }
 
 /// Whether a reference may be to a column of the relation: unless it is qualified with another name, it may.
@@ -449,7 +530,13 @@ fn may_be_of(column: &pb::ColumnRef, relation: Option<&pb::RangeVar>) -> bool {
 }
 
 /// Whether a value used to compute a column is no other than that column's own.
-fn stays(used: &pb::ColumnRef, column: &str, relation: Option<&pb::RangeVar>, alone: bool, conflict: bool) -> bool {
+fn stays(
+    used: &pb::ColumnRef,
+    column: &str,
+    relation: Option<&pb::RangeVar>,
+    alone: bool,
+    conflict: bool,
+) -> bool {
     match split(used) {
         (Some("excluded"), Some(_)) if conflict => true,
         (None, Some(name)) => alone && name == column,

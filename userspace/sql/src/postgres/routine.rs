@@ -4,9 +4,9 @@ use std::mem;
 
 use pg_query::{NodeEnum as N, protobuf as pb};
 
-use super::walk::{Outline, Walker};
 use super::name;
 use super::text::Tokens;
+use super::walk::{Outline, Walker};
 use crate::effect::Effect;
 use crate::statement::{Access, Gap};
 
@@ -27,7 +27,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn call_procedure(&mut self, x: &'a pb::CallStmt) -> Outline {
-        let pb::CallStmt { funccall, funcexpr, outargs } = x;
+        let pb::CallStmt {
+            funccall,
+            funcexpr,
+            outargs,
+        } = x;
         self.does(Effect::Call);
         if let Some(call) = funccall {
             self.call(call);
@@ -56,12 +60,17 @@ impl<'a> Walker<'a> {
         self.maybe_type(return_type.as_ref());
         self.nodes(options);
         // The body would be read with another setting than the one in force here.
-        let strings = name::options(options).filter_map(|option| match option.arg.as_deref()?.node.as_ref()? {
-            N::VariableSetStmt(set) if option.defname == "set" => Some(set),
-            _ => None,
-        });
-        if strings.into_iter().any(|set| set.name.eq_ignore_ascii_case("standard_conforming_strings")) {
-            self.facts.gap(Gap::Body("standard_conforming_strings is set for it".to_owned()));
+        let strings =
+            name::options(options).filter_map(|option| match option.arg.as_deref()?.node.as_ref()? {
+                N::VariableSetStmt(set) if option.defname == "set" => Some(set),
+                _ => None,
+            });
+        if strings
+            .into_iter()
+            .any(|set| set.name.eq_ignore_ascii_case("standard_conforming_strings"))
+        {
+            self.facts
+                .gap(Gap::Body("standard_conforming_strings is set for it".to_owned()));
         }
         if let Some(support) = option(options, "support") {
             match support.node.as_ref() {
@@ -70,7 +79,9 @@ impl<'a> Walker<'a> {
             }
         }
         let outer = mem::replace(&mut self.embedded, true);
-        let returns = return_type.as_ref().and_then(|of| name::parts(&of.names).last().copied());
+        let returns = return_type
+            .as_ref()
+            .and_then(|of| name::parts(&of.names).last().copied());
         self.body(options, sql_body.as_deref(), returns);
         self.embedded = outer;
         Outline::plain("create")
@@ -142,7 +153,13 @@ impl<'a> Walker<'a> {
 
     /// `x := expression`, inside a block.
     pub(super) fn assign(&mut self, x: &'a pb::PlAssignStmt) -> Outline {
-        let pb::PlAssignStmt { name: _, indirection, nnames: _, val, location: _ } = x;
+        let pb::PlAssignStmt {
+            name: _,
+            indirection,
+            nnames: _,
+            val,
+            location: _,
+        } = x;
         self.nodes(indirection);
         if let Some(value) = val {
             self.select(value);
@@ -151,7 +168,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn alter_function(&mut self, x: &'a pb::AlterFunctionStmt) -> Outline {
-        let pb::AlterFunctionStmt { objtype: _, func, actions } = x;
+        let pb::AlterFunctionStmt {
+            objtype: _,
+            func,
+            actions,
+        } = x;
         if let Some(function) = func {
             self.object_with_args(function);
         }
@@ -159,7 +180,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn parameter(&mut self, x: &'a pb::FunctionParameter) {
-        let pb::FunctionParameter { name: _, arg_type, mode: _, defexpr, location: _ } = x;
+        let pb::FunctionParameter {
+            name: _,
+            arg_type,
+            mode: _,
+            defexpr,
+            location: _,
+        } = x;
         self.maybe_type(arg_type.as_ref());
         self.maybe(defexpr.as_deref());
     }
@@ -195,13 +222,25 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn create_event_trigger(&mut self, x: &'a pb::CreateEventTrigStmt) -> Outline {
-        let pb::CreateEventTrigStmt { trigname: _, eventname: _, whenclause, funcname } = x;
+        let pb::CreateEventTrigStmt {
+            trigname: _,
+            eventname: _,
+            whenclause,
+            funcname,
+        } = x;
         self.nodes(whenclause);
         self.handled("create", funcname, &[Effect::Create, Effect::Code])
     }
 
     pub(super) fn create_language(&mut self, x: &'a pb::CreatePLangStmt) -> Outline {
-        let pb::CreatePLangStmt { replace: _, plname: _, plhandler, plinline, plvalidator, pltrusted: _ } = x;
+        let pb::CreatePLangStmt {
+            replace: _,
+            plname: _,
+            plhandler,
+            plinline,
+            plvalidator,
+            pltrusted: _,
+        } = x;
         for function in [plhandler, plinline, plvalidator] {
             self.function_named(function);
         }
@@ -210,7 +249,15 @@ impl<'a> Walker<'a> {
 
     /// A rule runs its actions in other statements' place, with the rows that they meet.
     pub(super) fn create_rule(&mut self, x: &'a pb::RuleStmt) -> Outline {
-        let pb::RuleStmt { relation, rulename: _, where_clause, event: _, instead: _, actions, replace: _ } = x;
+        let pb::RuleStmt {
+            relation,
+            rulename: _,
+            where_clause,
+            event: _,
+            instead: _,
+            actions,
+            replace: _,
+        } = x;
         self.facts.sink = true;
         let columns = self.columns.len();
         self.maybe(where_clause.as_deref());
@@ -228,7 +275,10 @@ impl<'a> Walker<'a> {
 }
 
 fn option<'a>(options: &'a [pb::Node], name: &str) -> Option<&'a pb::Node> {
-    name::options(options).find(|option| option.defname == name)?.arg.as_deref()
+    name::options(options)
+        .find(|option| option.defname == name)?
+        .arg
+        .as_deref()
 }
 
 fn languages(options: &[pb::Node]) -> impl Iterator<Item = &str> {

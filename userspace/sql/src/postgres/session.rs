@@ -32,11 +32,24 @@ const NAME_LISTS: [&str; 5] = [
 
 impl<'a> Walker<'a> {
     pub(super) fn set(&mut self, x: &'a pb::VariableSetStmt) -> Outline {
-        let pb::VariableSetStmt { kind, name, args, jumble_args: _, is_local, location: _ } = x;
+        let pb::VariableSetStmt {
+            kind,
+            name,
+            args,
+            jumble_args: _,
+            is_local,
+            location: _,
+        } = x;
         self.nodes(args);
         let name = name.to_ascii_lowercase();
         self.role_setting(&name);
-        let set = |value| Control::Set(Setting { name: name.clone(), value, local: *is_local });
+        let set = |value| {
+            Control::Set(Setting {
+                name: name.clone(),
+                value,
+                local: *is_local,
+            })
+        };
         let outline = match pb::VariableSetKind::try_from(*kind) {
             Ok(pb::VariableSetKind::VarSetValue) => Outline::controls("set", set(setting(&name, args))),
             Ok(pb::VariableSetKind::VarSetDefault | pb::VariableSetKind::VarSetCurrent) => {
@@ -59,7 +72,11 @@ impl<'a> Walker<'a> {
     }
 
     /// A change of settings that are kept for later sessions.
-    pub(super) fn set_for_others(&mut self, x: Option<&'a pb::VariableSetStmt>, effects: &[Effect]) -> Outline {
+    pub(super) fn set_for_others(
+        &mut self,
+        x: Option<&'a pb::VariableSetStmt>,
+        effects: &[Effect],
+    ) -> Outline {
         if let Some(x) = x {
             self.set(x);
         }
@@ -75,7 +92,14 @@ impl<'a> Walker<'a> {
 
     pub(super) fn transaction(&mut self, x: &'a pb::TransactionStmt) -> Outline {
         use pb::TransactionStmtKind as Kind;
-        let pb::TransactionStmt { kind, options: _, savepoint_name, gid: _, chain, location: _ } = x;
+        let pb::TransactionStmt {
+            kind,
+            options: _,
+            savepoint_name,
+            gid: _,
+            chain,
+            location: _,
+        } = x;
         self.does(Effect::Transaction);
         let (chain, name) = (*chain, savepoint_name.clone());
         match Kind::try_from(*kind) {
@@ -116,7 +140,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn prepare(&mut self, x: &'a pb::PrepareStmt) -> Outline {
-        let pb::PrepareStmt { name, argtypes, query } = x;
+        let pb::PrepareStmt {
+            name,
+            argtypes,
+            query,
+        } = x;
         self.nodes(argtypes);
         let Some(query) = query.as_deref() else {
             self.unknown("PrepareStmt");
@@ -126,7 +154,13 @@ impl<'a> Walker<'a> {
         let statement = Box::new(walker.finish(outline, 0..0));
         self.maybe(Some(query));
         self.does(Effect::Prepare);
-        Outline::controls("prepare", Control::Prepare { name: name.clone(), statement })
+        Outline::controls(
+            "prepare",
+            Control::Prepare {
+                name: name.clone(),
+                statement,
+            },
+        )
     }
 
     pub(super) fn execute(&mut self, x: &'a pb::ExecuteStmt) -> Outline {
@@ -137,16 +171,29 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn deallocate(&mut self, x: &'a pb::DeallocateStmt) -> Outline {
-        let pb::DeallocateStmt { name, isall, location: _ } = x;
+        let pb::DeallocateStmt {
+            name,
+            isall,
+            location: _,
+        } = x;
         self.does(Effect::Prepare);
-        Outline::controls("deallocate", Control::Deallocate { name: (!isall).then(|| name.clone()) })
+        Outline::controls(
+            "deallocate",
+            Control::Deallocate {
+                name: (!isall).then(|| name.clone()),
+            },
+        )
     }
 
     pub(super) fn declare(&mut self, x: &'a pb::DeclareCursorStmt) -> Outline {
         /// `CURSOR_OPT_BINARY` and `CURSOR_OPT_HOLD` of the server's `parsenodes.h`.
         const BINARY: i32 = 0x0001;
         const HOLD: i32 = 0x0020;
-        let pb::DeclareCursorStmt { portalname, options, query } = x;
+        let pb::DeclareCursorStmt {
+            portalname,
+            options,
+            query,
+        } = x;
         let Some(query) = query.as_deref() else {
             self.unknown("DeclareCursorStmt");
             return Outline::plain("declare");
@@ -156,17 +203,30 @@ impl<'a> Walker<'a> {
         self.maybe(Some(query));
         self.does(Effect::Cursor);
         let (binary, hold) = (options & BINARY != 0, options & HOLD != 0);
-        let control = Control::DeclareCursor { name: portalname.clone(), hold, binary, statement };
+        let control = Control::DeclareCursor {
+            name: portalname.clone(),
+            hold,
+            binary,
+            statement,
+        };
         Outline::controls("declare", control)
     }
 
     pub(super) fn fetch(&mut self, x: &'a pb::FetchStmt) -> Outline {
-        let pb::FetchStmt { direction: _, how_many: _, portalname, ismove } = x;
+        let pb::FetchStmt {
+            direction: _,
+            how_many: _,
+            portalname,
+            ismove,
+        } = x;
         self.does(Effect::Cursor);
         if !ismove {
             self.does(Effect::Read);
         }
-        let control = Control::Fetch { name: portalname.clone(), moves: *ismove };
+        let control = Control::Fetch {
+            name: portalname.clone(),
+            moves: *ismove,
+        };
         Outline::controls(if *ismove { "move" } else { "fetch" }, control).returning(!ismove)
     }
 
@@ -195,14 +255,37 @@ impl<'a> Walker<'a> {
         if runs {
             self.facts.absorb(walker.facts);
         } else {
-            let Facts { effects, relations, functions, gaps, settings, columns, aliases, wide, reads, sink: _, exposes: _ } =
-                walker.facts;
+            let Facts {
+                effects,
+                relations,
+                functions,
+                gaps,
+                settings,
+                columns,
+                aliases,
+                wide,
+                reads,
+                sink: _,
+                exposes: _,
+            } = walker.facts;
             let effects = effects.without(UNPLANNED);
-            let mut planned =
-                Facts { effects, functions, gaps, settings, columns, aliases, wide, reads, ..Facts::default() };
+            let mut planned = Facts {
+                effects,
+                functions,
+                gaps,
+                settings,
+                columns,
+                aliases,
+                wide,
+                reads,
+                ..Facts::default()
+            };
             for relation in relations.into_vec() {
                 planned.does(Effect::Read);
-                planned.relations.insert(Relation { access: Access::Read, ..relation });
+                planned.relations.insert(Relation {
+                    access: Access::Read,
+                    ..relation
+                });
             }
             self.facts.absorb(planned);
         }
@@ -211,13 +294,20 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn notify(&mut self, x: &'a pb::NotifyStmt) -> Outline {
-        let pb::NotifyStmt { conditionname: _, payload: _, payload_location: _ } = x;
+        let pb::NotifyStmt {
+            conditionname: _,
+            payload: _,
+            payload_location: _,
+        } = x;
         self.done("notify", &[Effect::Notify])
     }
 
     pub(super) fn constraints(&mut self, x: &'a pb::ConstraintsSetStmt) -> Outline {
         // What it names are constraints.
-        let pb::ConstraintsSetStmt { constraints: _, deferred: _ } = x;
+        let pb::ConstraintsSetStmt {
+            constraints: _,
+            deferred: _,
+        } = x;
         self.done("set", &[Effect::Transaction])
     }
 

@@ -17,7 +17,10 @@ pub(super) fn analyse(text: &str, settings: PostgresSettings) -> Analysis {
         Ok(summary) => summary,
         Err(error) => return Analysis::of(vec![Statement::unknown(0..text.len(), refusal(&error))]),
     };
-    let mut facts = Facts { exposes: true, ..Facts::default() };
+    let mut facts = Facts {
+        exposes: true,
+        ..Facts::default()
+    };
     facts.gap(Gap::TooDeep);
     for table in &summary.tables {
         let schema = (!table.schema_name.is_empty()).then_some(table.schema_name.as_str());
@@ -49,7 +52,11 @@ pub(super) fn analyse(text: &str, settings: PostgresSettings) -> Analysis {
         facts.effects.extend(effects.iter().copied());
     }
     let control = Control::None;
-    let outline = Outline { kind, control, returns: true };
+    let outline = Outline {
+        kind,
+        control,
+        returns: true,
+    };
     let walker = super::walk::Walker::with_facts(facts, settings);
     Analysis::of(vec![walker.finish(outline, 0..text.len())])
 }

@@ -3,10 +3,11 @@
 use pg_query::{NodeEnum as N, protobuf as pb};
 
 use super::walk::{Outline, Walker};
-use crate::effect::Effect::{
-    Alter, Code, Create, Drop, Grant, Listen, Maintenance, Program, Replication, RoleChange, ServerFile, Settings,
-};
 use crate::effect::Effect;
+use crate::effect::Effect::{
+    Alter, Code, Create, Drop, Grant, Listen, Maintenance, Program, Replication, RoleChange, ServerFile,
+    Settings,
+};
 
 impl<'a> Walker<'a> {
     /// Walks a statement. What is no statement, and what this version does not know to be one, is a gap.
@@ -69,12 +70,10 @@ impl<'a> Walker<'a> {
             N::CreateTableAsStmt(x) => self.create_table_as(x),
             N::CreateForeignTableStmt(x) => self.create_foreign_table(x),
             N::AlterTableStmt(x) => self.alter_table(x),
-            N::AlterTableMoveAllStmt(_) => self.done("alter", &[Alter]),
             N::ViewStmt(x) => self.create_view(x),
             N::RefreshMatViewStmt(x) => self.refresh(x),
             N::IndexStmt(x) => self.create_index(x),
             N::CreateStatsStmt(x) => self.create_statistics(x),
-            N::AlterStatsStmt(_) => self.done("alter", &[Alter]),
             N::CreateSeqStmt(x) => self.create_sequence(x),
             N::AlterSeqStmt(x) => self.alter_sequence(x),
             N::CreatePolicyStmt(x) => self.create_policy(x),
@@ -85,8 +84,6 @@ impl<'a> Walker<'a> {
             N::CreateDomainStmt(x) => self.create_domain(x),
             N::AlterDomainStmt(x) => self.alter_domain(x),
             N::CompositeTypeStmt(x) => self.create_composite(x),
-            N::CreateEnumStmt(_) => self.done("create", &[Create]),
-            N::AlterEnumStmt(_) => self.done("alter", &[Alter]),
             N::CreateRangeStmt(x) => self.support("create", &x.params, &[Create]),
             N::AlterTypeStmt(x) => self.support("alter", &x.options, &[Alter, Code]),
             N::DefineStmt(x) => self.define(x),
@@ -95,12 +92,18 @@ impl<'a> Walker<'a> {
             N::CreateTransformStmt(x) => self.create_transform(x),
             N::CreateAmStmt(x) => self.handled("create", &x.handler_name, &[Create, Code]),
             N::CreateOpClassStmt(x) => self.create_op_class(x),
-            N::CreateOpFamilyStmt(_) => self.done("create", &[Create]),
             N::AlterOpFamilyStmt(x) => self.alter_op_family(x),
             N::AlterOperatorStmt(x) => self.support("alter", &x.options, &[Alter]),
             N::AlterTsdictionaryStmt(x) => self.optioned("alter", &x.options, &[Alter]),
-            N::AlterTsconfigurationStmt(_) => self.done("alter", &[Alter]),
-            N::AlterCollationStmt(_) => self.done("alter", &[Alter]),
+
+            // Nothing but names and plain values in them.
+            N::CreateEnumStmt(_) | N::CreateOpFamilyStmt(_) => self.done("create", &[Create]),
+            N::AlterCollationStmt(_)
+            | N::AlterDatabaseRefreshCollStmt(_)
+            | N::AlterEnumStmt(_)
+            | N::AlterStatsStmt(_)
+            | N::AlterTableMoveAllStmt(_)
+            | N::AlterTsconfigurationStmt(_) => self.done("alter", &[Alter]),
 
             // Beyond the database.
             N::CreateFdwStmt(x) => self.wrapper("create", &x.func_options, &x.options, Create),
@@ -113,7 +116,9 @@ impl<'a> Walker<'a> {
             N::ImportForeignSchemaStmt(x) => self.import(x),
             N::CreatePublicationStmt(x) => self.create_publication(x),
             N::AlterPublicationStmt(x) => self.alter_publication(x),
-            N::CreateSubscriptionStmt(x) => self.optioned("create", &x.options, &[Create, Replication, Program]),
+            N::CreateSubscriptionStmt(x) => {
+                self.optioned("create", &x.options, &[Create, Replication, Program])
+            }
             N::AlterSubscriptionStmt(x) => self.optioned("alter", &x.options, &[Alter, Replication, Program]),
             N::DropSubscriptionStmt(_) => self.done("drop", &[Drop, Replication, Program]),
             N::CreateTableSpaceStmt(x) => self.optioned("create", &x.options, &[Create, ServerFile]),
@@ -127,7 +132,6 @@ impl<'a> Walker<'a> {
                 self.optioned("create", &x.options, &[Create])
             }
             N::AlterDatabaseStmt(x) => self.optioned("alter", &x.options, &[Alter]),
-            N::AlterDatabaseRefreshCollStmt(_) => self.done("alter", &[Alter]),
             N::AlterDatabaseSetStmt(x) => self.set_for_others(x.setstmt.as_ref(), &[Alter]),
             N::DropdbStmt(x) => self.optioned("drop", &x.options, &[Drop]),
             N::AlterSystemStmt(x) => self.set_for_others(x.setstmt.as_ref(), &[Alter]),
@@ -167,7 +171,12 @@ impl<'a> Walker<'a> {
     }
 
     /// A statement of names and options.
-    pub(super) fn optioned(&mut self, kind: &'static str, options: &'a [pb::Node], effects: &[Effect]) -> Outline {
+    pub(super) fn optioned(
+        &mut self,
+        kind: &'static str,
+        options: &'a [pb::Node],
+        effects: &[Effect],
+    ) -> Outline {
         self.nodes(options);
         self.done(kind, effects)
     }

@@ -2,8 +2,8 @@
 
 use pg_query::{NodeEnum as N, protobuf as pb};
 
-use super::walk::{Outline, Walker};
 use super::name;
+use super::walk::{Outline, Walker};
 use crate::control::Control;
 use crate::effect::Effect;
 use crate::statement::Access;
@@ -47,7 +47,11 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn create_foreign_table(&mut self, x: &'a pb::CreateForeignTableStmt) -> Outline {
-        let pb::CreateForeignTableStmt { base_stmt, servername: _, options } = x;
+        let pb::CreateForeignTableStmt {
+            base_stmt,
+            servername: _,
+            options,
+        } = x;
         if let Some(base) = base_stmt {
             self.create_table(base);
         }
@@ -63,7 +67,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn create_table_as(&mut self, x: &'a pb::CreateTableAsStmt) -> Outline {
-        let pb::CreateTableAsStmt { query, into, objtype: _, is_select_into: _, if_not_exists: _ } = x;
+        let pb::CreateTableAsStmt {
+            query,
+            into,
+            objtype: _,
+            is_select_into: _,
+            if_not_exists: _,
+        } = x;
         if let Some(into) = into {
             self.into(into);
         }
@@ -82,7 +92,14 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn create_view(&mut self, x: &'a pb::ViewStmt) -> Outline {
-        let pb::ViewStmt { view, aliases: _, query, replace: _, options, with_check_option: _ } = x;
+        let pb::ViewStmt {
+            view,
+            aliases: _,
+            query,
+            replace: _,
+            options,
+            with_check_option: _,
+        } = x;
         self.maybe_relation(view.as_ref(), Access::Define);
         self.facts.sink = true;
         self.maybe(query.as_deref());
@@ -90,13 +107,22 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn refresh(&mut self, x: &'a pb::RefreshMatViewStmt) -> Outline {
-        let pb::RefreshMatViewStmt { concurrent: _, skip_data: _, relation } = x;
+        let pb::RefreshMatViewStmt {
+            concurrent: _,
+            skip_data: _,
+            relation,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Write);
         self.done("refresh", &[Effect::Write, Effect::Maintenance])
     }
 
     pub(super) fn alter_table(&mut self, x: &'a pb::AlterTableStmt) -> Outline {
-        let pb::AlterTableStmt { relation, cmds, objtype: _, missing_ok: _ } = x;
+        let pb::AlterTableStmt {
+            relation,
+            cmds,
+            objtype: _,
+            missing_ok: _,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
         for command in cmds {
             match command.node.as_ref() {
@@ -109,7 +135,16 @@ impl<'a> Walker<'a> {
 
     fn alter_table_command(&mut self, x: &'a pb::AlterTableCmd, relation: Option<&'a pb::RangeVar>) {
         use pb::AlterTableType as Type;
-        let pb::AlterTableCmd { subtype, name, num: _, newowner, def, behavior: _, missing_ok: _, recurse: _ } = x;
+        let pb::AlterTableCmd {
+            subtype,
+            name,
+            num: _,
+            newowner,
+            def,
+            behavior: _,
+            missing_ok: _,
+            recurse: _,
+        } = x;
         if newowner.is_some() {
             self.does(Effect::Grant);
         }
@@ -130,9 +165,8 @@ impl<'a> Walker<'a> {
                 self.column_def(def);
             }
             // Names that stay names.
-            Some(N::ReplicaIdentityStmt(_) | N::AtalterConstraint(_)) => {}
+            None | Some(N::ReplicaIdentityStmt(_) | N::AtalterConstraint(_)) => {}
             Some(_) => self.maybe(def.as_deref()),
-            None => {}
         }
         let subtype = Type::try_from(*subtype);
         if subtype == Ok(Type::AtGenericOptions)
@@ -142,10 +176,19 @@ impl<'a> Walker<'a> {
             self.foreign_options(&options.items);
         }
         // A column computed from others is a copy of them; a constraint or a default is not.
-        let computed = [Ok(Type::AtAddColumn), Ok(Type::AtAlterColumnType), Ok(Type::AtSetExpression)];
+        let computed = [
+            Ok(Type::AtAddColumn),
+            Ok(Type::AtAlterColumnType),
+            Ok(Type::AtSetExpression),
+        ];
         let used = self.columns.get(columns..).unwrap_or_default();
-        let carried = used.iter().any(|used| name::parts(&used.fields).last() != Some(&column));
-        if computed.contains(&subtype) && carried && let Some(relation) = relation {
+        let carried = used
+            .iter()
+            .any(|used| name::parts(&used.fields).last() != Some(&column));
+        if computed.contains(&subtype)
+            && carried
+            && let Some(relation) = relation
+        {
             self.exposes(relation);
         }
     }
@@ -228,17 +271,31 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn like(&mut self, x: &'a pb::TableLikeClause) {
-        let pb::TableLikeClause { relation, options: _, relation_oid: _ } = x;
+        let pb::TableLikeClause {
+            relation,
+            options: _,
+            relation_oid: _,
+        } = x;
         self.maybe_relation(relation.as_ref(), Access::Define);
     }
 
     pub(super) fn partition_spec(&mut self, x: &'a pb::PartitionSpec) {
-        let pb::PartitionSpec { strategy: _, part_params, location: _ } = x;
+        let pb::PartitionSpec {
+            strategy: _,
+            part_params,
+            location: _,
+        } = x;
         self.nodes(part_params);
     }
 
     pub(super) fn partition_elem(&mut self, x: &'a pb::PartitionElem) {
-        let pb::PartitionElem { name: _, expr, collation: _, opclass: _, location: _ } = x;
+        let pb::PartitionElem {
+            name: _,
+            expr,
+            collation: _,
+            opclass: _,
+            location: _,
+        } = x;
         self.maybe(expr.as_deref());
     }
 
@@ -259,13 +316,21 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn partition_datum(&mut self, x: &'a pb::PartitionRangeDatum) {
-        let pb::PartitionRangeDatum { kind: _, value, location: _ } = x;
+        let pb::PartitionRangeDatum {
+            kind: _,
+            value,
+            location: _,
+        } = x;
         self.maybe(value.as_deref());
     }
 
     /// A table that becomes, or ceases to be, a part of another: the other's readers get its rows.
     pub(super) fn partition_cmd(&mut self, x: &'a pb::PartitionCmd) {
-        let pb::PartitionCmd { name, bound, concurrent: _ } = x;
+        let pb::PartitionCmd {
+            name,
+            bound,
+            concurrent: _,
+        } = x;
         if let Some(part) = name {
             self.relation(part, Access::Define);
             if bound.is_some() {
@@ -314,7 +379,9 @@ impl<'a> Walker<'a> {
         self.nodes(index_params);
         self.nodes(index_including_params);
         // The statistics of an indexed expression are kept under the index's name.
-        if self.columns.len() > columns && let Some(relation) = relation {
+        if self.columns.len() > columns
+            && let Some(relation) = relation
+        {
             self.exposes(relation);
         }
         self.maybe(where_clause.as_deref());
@@ -366,19 +433,38 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn create_sequence(&mut self, x: &'a pb::CreateSeqStmt) -> Outline {
-        let pb::CreateSeqStmt { sequence, options, owner_id: _, for_identity: _, if_not_exists: _ } = x;
+        let pb::CreateSeqStmt {
+            sequence,
+            options,
+            owner_id: _,
+            for_identity: _,
+            if_not_exists: _,
+        } = x;
         self.maybe_relation(sequence.as_ref(), Access::Define);
         self.optioned("create", options, &[Effect::Create])
     }
 
     pub(super) fn alter_sequence(&mut self, x: &'a pb::AlterSeqStmt) -> Outline {
-        let pb::AlterSeqStmt { sequence, options, for_identity: _, missing_ok: _ } = x;
+        let pb::AlterSeqStmt {
+            sequence,
+            options,
+            for_identity: _,
+            missing_ok: _,
+        } = x;
         self.maybe_relation(sequence.as_ref(), Access::Define);
         self.optioned("alter", options, &[Effect::Alter])
     }
 
     pub(super) fn create_policy(&mut self, x: &'a pb::CreatePolicyStmt) -> Outline {
-        let pb::CreatePolicyStmt { policy_name: _, table, cmd_name: _, permissive: _, roles: _, qual, with_check } = x;
+        let pb::CreatePolicyStmt {
+            policy_name: _,
+            table,
+            cmd_name: _,
+            permissive: _,
+            roles: _,
+            qual,
+            with_check,
+        } = x;
         self.maybe_relation(table.as_ref(), Access::Define);
         self.facts.sink = true;
         self.maybe(qual.as_deref());
@@ -387,7 +473,13 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn alter_policy(&mut self, x: &'a pb::AlterPolicyStmt) -> Outline {
-        let pb::AlterPolicyStmt { policy_name: _, table, roles: _, qual, with_check } = x;
+        let pb::AlterPolicyStmt {
+            policy_name: _,
+            table,
+            roles: _,
+            qual,
+            with_check,
+        } = x;
         self.maybe_relation(table.as_ref(), Access::Define);
         self.facts.sink = true;
         self.maybe(qual.as_deref());

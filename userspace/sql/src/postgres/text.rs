@@ -17,7 +17,7 @@ impl<'a> Tokens<'a> {
     /// `standard_conforming_strings` to be on.
     pub(super) fn scan(text: &'a str, settings: PostgresSettings) -> Option<Self> {
         let scannable = settings.standard_conforming_strings || !text.contains('\\');
-        let tokens = scannable.then(|| pg_query::scan_tokens(text).ok())??;
+        let tokens = if scannable { tokens(text) } else { None }?;
         Some(Self { text, tokens })
     }
 
@@ -28,7 +28,9 @@ impl<'a> Tokens<'a> {
             at.start >= range.start && at.end <= range.end && !is_comment(token)
         };
         // Tokens are in order, so the first one inside is found by halving; statements are many in some texts.
-        let from = self.tokens.partition_point(|token| span(token).start < range.start);
+        let from = self
+            .tokens
+            .partition_point(|token| span(token).start < range.start);
         let to = self.tokens.partition_point(|token| span(token).end <= range.end);
         let tokens = self.tokens.get(from..to)?;
         let first = tokens.iter().find(inside)?;
@@ -38,8 +40,13 @@ impl<'a> Tokens<'a> {
 
     /// The text with `$n` for every constant, numbered after its own parameters, and a space for every comment.
     pub(super) fn normalise(&self) -> Option<String> {
-        let parameters = self.tokens.iter().filter(|token| token.token == Token::Param as i32);
-        let own = parameters.filter_map(|token| self.text.get(span(token))?.get(1..)?.parse::<u32>().ok()).max();
+        let parameters = self
+            .tokens
+            .iter()
+            .filter(|token| token.token == Token::Param as i32);
+        let own = parameters
+            .filter_map(|token| self.text.get(span(token))?.get(1..)?.parse::<u32>().ok())
+            .max();
         let mut number = own.unwrap_or(0);
         let mut normal = String::with_capacity(self.text.len());
         let mut done = 0;
@@ -65,7 +72,11 @@ impl<'a> Tokens<'a> {
         }
         normal.push_str(self.text.get(done..)?);
         let trimmed = normal.trim();
-        Some(if trimmed.len() == normal.len() { normal } else { trimmed.to_owned() })
+        Some(if trimmed.len() == normal.len() {
+            normal
+        } else {
+            trimmed.to_owned()
+        })
     }
 
     /// How many tokens the tree is written out with. The parser writes what is assigned to `(a, b, …)` once for each of
@@ -79,7 +90,9 @@ impl<'a> Tokens<'a> {
         while let Some(token) = tokens.next() {
             let kind = Token::try_from(token.token).ok();
             let ends = match kind {
-                Some(Token::Ascii44 | Token::Ascii59 | Token::Where | Token::From | Token::Returning) => open.len(),
+                Some(Token::Ascii44 | Token::Ascii59 | Token::Where | Token::From | Token::Returning) => {
+                    open.len()
+                }
                 // One that closes what surrounds the assignment.
                 Some(Token::Ascii41) => open.len(),
                 _ => usize::MAX,
@@ -100,10 +113,23 @@ impl<'a> Tokens<'a> {
                 }
                 Some(Token::Ascii41) => {
                     let closed = open.pop();
-                    let assigned = tokens.peek().is_some_and(|next| next.token == Token::Ascii61 as i32);
-                    if let Some(Parenthesis { assigns: true, members }) = closed && assigned {
-                        let times = repeats.last().map_or(1, |repeat| repeat.times).saturating_mul(members);
-                        repeats.push(Repeat { depth: open.len(), times });
+                    let assigned = tokens
+                        .peek()
+                        .is_some_and(|next| next.token == Token::Ascii61 as i32);
+                    if let Some(Parenthesis {
+                        assigns: true,
+                        members,
+                    }) = closed
+                        && assigned
+                    {
+                        let times = repeats
+                            .last()
+                            .map_or(1, |repeat| repeat.times)
+                            .saturating_mul(members);
+                        repeats.push(Repeat {
+                            depth: open.len(),
+                            times,
+                        });
                     }
                 }
                 _ => {}
@@ -113,9 +139,21 @@ impl<'a> Tokens<'a> {
         weight
     }
 
+    /// Where tokens begin: places where space may be put.
+    #[cfg(test)]
+    pub(super) fn boundaries(&self) -> Vec<usize> {
+        self.tokens.iter().map(|token| span(token).start).collect()
+    }
+
     fn constants(&self) -> impl Iterator<Item = Range<usize>> {
         self.tokens.iter().filter(|token| is_constant(token)).map(span)
     }
+}
+
+/// The tokens of a text, comments included; `None` if it can't be cut into tokens. (The parser's other interface for
+/// this, `scan_tokens`, makes a slice from a null pointer if there is no token.)
+pub(super) fn tokens(text: &str) -> Option<Vec<ScanToken>> {
+    pg_query::scan(text).ok().map(|scanned| scanned.tokens)
 }
 
 /// An open parenthesis.

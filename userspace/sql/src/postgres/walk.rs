@@ -47,11 +47,19 @@ pub(super) struct Outline {
 impl Outline {
     /// A statement that returns nothing and leaves the session as it is.
     pub(super) fn plain(kind: &'static str) -> Self {
-        Self { kind, control: Control::None, returns: false }
+        Self {
+            kind,
+            control: Control::None,
+            returns: false,
+        }
     }
 
     pub(super) fn controls(kind: &'static str, control: Control) -> Self {
-        Self { kind, control, returns: false }
+        Self {
+            kind,
+            control,
+            returns: false,
+        }
     }
 
     pub(super) fn returning(mut self, returns: bool) -> Self {
@@ -61,9 +69,20 @@ impl Outline {
 }
 
 /// Analyses a statement of a text.
-pub(super) fn top(text: &str, raw: &pb::RawStmt, range: Range<usize>, settings: PostgresSettings) -> Statement {
-    let pb::RawStmt { stmt, stmt_location: _, stmt_len: _ } = raw;
-    let Some(stmt) = stmt else { return Statement::unknown(range, Gap::Internal) };
+pub(super) fn top(
+    text: &str,
+    raw: &pb::RawStmt,
+    range: Range<usize>,
+    settings: PostgresSettings,
+) -> Statement {
+    let pb::RawStmt {
+        stmt,
+        stmt_location: _,
+        stmt_len: _,
+    } = raw;
+    let Some(stmt) = stmt else {
+        return Statement::unknown(range, Gap::Internal);
+    };
     let mut walker = Walker::new(settings, 0);
     walker.source = text.get(range.clone());
     let outline = walker.statement(stmt);
@@ -86,7 +105,10 @@ impl<'a> Walker<'a> {
 
     /// With facts from elsewhere.
     pub(super) fn with_facts(facts: Facts, settings: PostgresSettings) -> Self {
-        Self { facts, ..Self::new(settings, 0) }
+        Self {
+            facts,
+            ..Self::new(settings, 0)
+        }
     }
 
     pub(super) fn finish(self, outline: Outline, range: Range<usize>) -> Statement {
@@ -141,7 +163,9 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn nodes(&mut self, nodes: &'a [pb::Node]) {
-        nodes.iter().for_each(|node| self.node(node));
+        for node in nodes {
+            self.node(node);
+        }
     }
 
     pub(super) fn maybe(&mut self, node: Option<&'a pb::Node>) {
@@ -177,7 +201,8 @@ impl<'a> Walker<'a> {
 
     pub(super) fn relation(&mut self, relation: &pb::RangeVar, access: Access) {
         self.alias(relation.alias.as_ref());
-        self.facts.relation(name::schema(relation), &relation.relname, access);
+        self.facts
+            .relation(name::schema(relation), &relation.relname, access);
     }
 
     /// Another name for rows; column names behind it stand for columns by their position.
@@ -218,7 +243,9 @@ impl<'a> Walker<'a> {
     }
 
     pub(super) fn node(&mut self, node: &'a pb::Node) {
-        let pb::Node { node: Some(kind) } = node else { return };
+        let pb::Node { node: Some(kind) } = node else {
+            return;
+        };
         match kind {
             // Values, names and marks: nothing to visit.
             N::Alias(_)
@@ -226,6 +253,7 @@ impl<'a> Walker<'a> {
             | N::AStar(_)
             | N::BitString(_)
             | N::Boolean(_)
+            | N::CtesearchClause(_)
             | N::Float(_)
             | N::Integer(_)
             | N::JsonFormat(_)
@@ -305,7 +333,6 @@ impl<'a> Walker<'a> {
             // Clauses of queries.
             N::CommonTableExpr(x) => self.common_table(x),
             N::CtecycleClause(x) => self.cycle(x),
-            N::CtesearchClause(_) => {}
             N::InferClause(x) => self.infer(x),
             N::LockingClause(x) => self.locking(x),
             N::OnConflictClause(x) => self.on_conflict(x, None),
