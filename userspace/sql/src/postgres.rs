@@ -1,13 +1,17 @@
 //! Analysis of PostgreSQL's SQL.
 
+mod call;
+mod change;
 mod condition;
 mod copy;
 mod definition;
 mod expression;
 mod facts;
 mod function;
+mod index;
 mod json;
 mod name;
+mod node;
 mod object;
 mod plpgsql;
 mod query;

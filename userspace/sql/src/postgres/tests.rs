@@ -1,5 +1,6 @@
 //! What statements do, as tables.
 
+mod corpus;
 mod definitions;
 mod evasion;
 mod functions;
