@@ -1,2 +1,20 @@
-//! 
-fn main() {}
+//! The `interdict` binary: commands, settings and wiring. No logic lives here.
+
+mod cli;
+mod commands;
+mod output;
+mod run;
+mod settings;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Many small allocations of short life on many threads: what mimalloc is good at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::main(cli::Cli::parse())
+}

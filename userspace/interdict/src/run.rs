@@ -70,6 +70,9 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         let what = if kernel.adopted() { "took over the programs of an earlier daemon" } else { "attached the programs" };
         let _queued = audit.append(vec![event("attach", "daemon", what)]).await?;
     }
+    if policies.sources().next().is_none() {
+        tracing::warn!("there are no policies: everything is recorded, nothing is masked or refused by rule");
+    }
     eprintln!("ready");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 

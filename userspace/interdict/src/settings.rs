@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use interdict_policy::{Diagnostic, PolicySet};
 
-pub(crate) use self::secret::{Secret, SecretSource};
+pub(crate) use self::secret::SecretSource;
 pub(crate) use self::values::{Destination, Endpoint};
 
 /// A whole file.

@@ -64,9 +64,11 @@ fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
         let at = fields.key("workloads").unwrap_or(root.at);
         problems.add(at, "expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled");
     }
-    let what = "a list of policy files (`policies: []` to record without rules)";
-    let (policies, set) =
-        fields.require("policies", what, problems).map(|node| policies(node, what, problems)).unwrap_or_default();
+    // Without policies everything is recorded and nothing is masked; the daemon says so when it starts.
+    let (policies, set) = match fields.get("policies") {
+        Some(node) => policies(node, "a list of policy files", problems),
+        None => (Vec::new(), Some(PolicySet::empty())),
+    };
     let audit = fields.get("audit").map(|node| audit(node, problems)).unwrap_or_default();
     let admin = fields.get("admin").map(|node| admin(node, problems)).unwrap_or_default();
     let settings = Settings { services, workloads, policies, audit, kernel: kernel?, admin };

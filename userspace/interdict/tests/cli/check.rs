@@ -209,7 +209,6 @@ fn what_is_wrong_elsewhere_is_located() {
             &format!("{WORKLOADS}policies:\n  - policy.yaml\n  - ./policy.yaml\n  - policy.yaml\n"),
             &["10:5: DIR/./policy.yaml is already listed", "11:5: DIR/policy.yaml is already listed"],
         ),
-        (WORKLOADS, &["1:1: expected `policies`: a list of policy files (`policies: []` to record without rules)"]),
         (
             &format!("{WORKLOADS}{POLICIES}audit:\n  directory: policy.yaml\n  durability: fast\n  segment: {{ rows: -1, age: 5 }}\n  retention: forever\n"),
             &[

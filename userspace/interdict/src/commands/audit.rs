@@ -1,0 +1,112 @@
+//! `interdict audit …`
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use interdict_audit::{Filter, Report, Table};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Answer;
+use super::when::When;
+use crate::cli::{Audit, Rows};
+use crate::output::{self, Align};
+
+pub(super) fn audit(command: Audit) -> anyhow::Result<Answer> {
+    match command {
+        Audit::Verify { directory, json } => verify(&directory, json.json),
+        Audit::Scan { directory, table, rows, equal, json } => {
+            let filter = Filter { equal, ..filter(table, &rows) };
+            scan(&directory, filter, json.json)
+        }
+        Audit::Stats { directory, json } => stats(&directory, json.json),
+    }
+}
+
+pub(super) fn filter(table: Table, rows: &Rows) -> Filter {
+    Filter {
+        from: rows.since.map(|When(micros)| micros),
+        until: rows.until.map(|When(micros)| micros),
+        session_id: rows.session,
+        last: rows.last,
+        ..Filter::new(table)
+    }
+}
+
+/// The rows that match, oldest first.
+pub(super) fn rows(
+    directory: &Path,
+    filter: Filter,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Map<String, Value>>>> {
+    std::fs::read_dir(directory).with_context(|| format!("reading the audit directory {}", directory.display()))?;
+    Ok(interdict_audit::scan(directory, filter)?.map(|row| Ok(row?)))
+}
+
+#[derive(Serialize)]
+struct Verified<'a> {
+    sound: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+fn verify(directory: &Path, json: bool) -> anyhow::Result<Answer> {
+    let report = interdict_audit::verify(directory)?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        output::json(&mut out, &Verified { sound: report.sound(), report: &report })?;
+    } else {
+        writeln!(out, "{report}")?;
+    }
+    Ok(report.sound().into())
+}
+
+fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> {
+    let table = filter.table;
+    let rows = rows(directory, filter)?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        output::json_array(&mut out, rows)?;
+    } else {
+        let columns: &[&str] = match table {
+            Table::Sessions => &["started_at", "session_id", "service", "identity", "database", "db_user", "end_reason"],
+            Table::Statements => &["requested_at", "identity", "decision", "rule", "status", "rows", "masked_cells", "statement"],
+            Table::Policies => &["at", "name", "digest"],
+            Table::Admin => &["at", "kind", "actor", "message"],
+        };
+        let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
+        write!(out, "{}", interdict_audit::print(&rows, columns, 80))?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn stats(directory: &Path, json: bool) -> anyhow::Result<Answer> {
+    let stats = interdict_audit::stats(directory)?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        output::json(&mut out, &stats)?;
+        return Ok(Answer::Yes);
+    }
+    let mut table = output::Table::new([
+        ("TABLE", Align::Left),
+        ("ROWS", Align::Right),
+        ("UNSEALED", Align::Right),
+        ("SEGMENTS", Align::Right),
+        ("BYTES", Align::Right),
+        ("FIRST DAY", Align::Left),
+        ("LAST DAY", Align::Left),
+    ]);
+    for (name, numbers) in &stats.tables {
+        let (first, last) = numbers.days.clone().unwrap_or_default();
+        let [rows, unsealed, segments, bytes] =
+            [numbers.rows, numbers.unsealed_rows, numbers.segments, numbers.bytes].map(|number| number.to_string());
+        table.row([(*name).to_owned(), rows, unsealed, segments, bytes, first, last]);
+    }
+    table.write(&mut out)?;
+    writeln!(
+        out,
+        "\njournal: {} bytes; open: {} sessions, {} statements",
+        stats.journal_bytes, stats.open_sessions, stats.open_statements
+    )?;
+    Ok(Answer::Yes)
+}
