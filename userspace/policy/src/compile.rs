@@ -17,6 +17,7 @@ use crate::pattern::Pattern;
 use crate::place::{At, Place, within};
 use crate::policy::{ColumnRule, JsonRule, Policy, Rule};
 use crate::request::{Decision, HoldSpec, Verdict};
+use crate::strict::List;
 
 mod parse;
 mod tests_section;
@@ -105,7 +106,7 @@ impl Compiler<'_> {
             literals: record.literals,
             tests: Vec::new(),
         };
-        for entry in mask {
+        for entry in mask.iter() {
             self.mask(entry, &mut policy);
         }
         policy.rules = self.rules(rules);
@@ -126,7 +127,7 @@ impl Compiler<'_> {
     /// Parses every element of a list that must not be empty.
     fn each<T, U>(
         &mut self,
-        list: Option<&At<Vec<At<T>>>>,
+        list: Option<&At<List<At<T>>>>,
         what: &str,
         parse: impl Fn(&T) -> Result<U, String>,
     ) -> Vec<U> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::place::At;
 use crate::request::HoldMode;
+use crate::strict::{List, mapping, present, present_mapping};
 
 /// What a workload may do with a service, and what it may see of its data.
 ///
@@ -25,7 +26,7 @@ pub(crate) struct Document {
     #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub(crate) name: At<String>,
     /// What the policy is about; without it, everything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "mapping")]
     pub(crate) applies: AppliesDocument,
     /// What happens to a statement that no rule matches.
     #[serde(default)]
@@ -38,7 +39,7 @@ pub(crate) struct Document {
     pub(crate) uncertain: Uncertain,
     /// What is shown masked. The first entry that names a column decides.
     #[serde(default)]
-    pub(crate) mask: Vec<At<MaskDocument>>,
+    pub(crate) mask: List<At<MaskDocument>>,
     /// What conditions on masked columns (`WHERE ssn = …`) may say, as they let a client learn values without seeing them.
     ///
     /// This is checked and kept, but not yet enforced: today a condition on a masked column passes whatever it says.
@@ -46,26 +47,29 @@ pub(crate) struct Document {
     pub(crate) predicates: Predicates,
     /// Tried in order; the first whose condition is true decides.
     #[serde(default)]
-    pub(crate) rules: Vec<RuleDocument>,
+    pub(crate) rules: List<RuleDocument>,
     /// What the audit keeps.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "mapping")]
     pub(crate) record: RecordDocument,
     /// Checked by `interdict policy test`, without a database.
     #[serde(default)]
-    pub(crate) tests: Vec<At<TestDocument>>,
+    pub(crate) tests: List<At<TestDocument>>,
 }
 
 /// Which sessions a policy is about.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Applies")]
 pub(crate) struct AppliesDocument {
     /// Globs over the names of services, in their own case; one must match. Without it, any service.
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
-    pub(crate) services: Option<At<Vec<At<String>>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(crate) services: Option<At<List<At<String>>>>,
     /// Globs over the caller's name (`agents/*`) or, as `key=glob`, over a fact about the caller (`workload=agents`,
     /// `executable=/opt/agent/*`); one must match. `*` also matches `/`. Without it, anyone.
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
-    pub(crate) identities: Option<At<Vec<At<String>>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(crate) identities: Option<At<List<At<String>>>>,
 }
 
 /// What happens to a statement that no rule matches.
@@ -96,6 +100,7 @@ pub(crate) enum Uncertain {
 /// Values that are shown masked: give either `columns` or `detect`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "MaskEntry")]
 #[schemars(extend("oneOf" = [{ "required": ["columns"] }, { "required": ["detect"] }]))]
 pub(crate) struct MaskDocument {
     /// Columns as `[database.][schema.]table.column`. Each part is a glob (`*`, `?`, `[ab]`, `{a,b}`) and matches names in
@@ -104,11 +109,13 @@ pub(crate) struct MaskDocument {
     ///
     /// For a service that speaks HTTP, values of JSON bodies: by path (`$.patient.ssn`, `$.patients[*].ssn`) or by key
     /// wherever it stands (`**.ssn`).
-    #[schemars(with = "Option<Vec<String>>", length(min = 1))]
-    pub(crate) columns: Option<At<Vec<At<String>>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(crate) columns: Option<At<List<At<String>>>>,
     /// Forms that are looked for in every text, whatever its column. What is found is masked; the rest of the text stays.
-    #[schemars(with = "Option<Vec<DetectorSpec>>", length(min = 1))]
-    pub(crate) detect: Option<At<Vec<At<DetectorSpec>>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<DetectorSpec>", length(min = 1))]
+    pub(crate) detect: Option<At<List<At<DetectorSpec>>>>,
     /// What is shown instead.
     #[schemars(with = "Mask")]
     pub(crate) with: At<Mask>,
@@ -132,25 +139,27 @@ pub enum Predicates {
 /// A condition and what follows from it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Rule")]
 pub(crate) struct RuleDocument {
     /// Unique within the policy; letters, digits, `-`, `_` and `.`. `default` and `uncertain` are taken.
     #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub(crate) name: At<String>,
-    /// A condition in CEL, true or false, over these variables:
+    /// A condition in CEL, true or false. Each statement of a text is judged by itself; the first that is refused refuses the
+    /// text. The variables:
     ///
     /// - `effects`: list of strings, all that the statement does: `read`, `write`, `drop`, `delete_without_where`, …
     /// - `relations`: list of `{schema, name, access}`; `access` is `read`, `write` or `define`; `schema` is empty where the
     ///   statement names none
     /// - `tables`: list of `schema.name`, or `name` where the statement names no schema
-    /// - `kind`: the leading verb (`select`, `copy`, …), `multi` for several statements
+    /// - `kind`: the leading verb (`select`, `copy`, …)
     /// - `statement`: the text
     /// - `complete`: whether the analysis covered everything
     /// - `service`, `protocol`, `database`, `user`, `application`
     /// - `identity`: `identity.name`, and facts such as `identity.workload`; `identity.claim.NAME` for a token's claims. A
     ///   fact that may be unknown is asked for first: `has(identity.pod) && identity.pod == "etl"`
     /// - `parameters`: list of the bound parameters, strings or null
-    /// - `masked_columns`: list of `schema.table.column`, the masked columns that the statement can reach, where that is
-    ///   known before it runs
+    /// - `masked_columns`: list of `schema.table.column`, the masked columns of the relations that the statement names, where
+    ///   they are known before it runs
     /// - `result`: `result.rows` and `result.bytes`, what has been sent so far. A rule that mentions it is tried while the
     ///   result streams, unless an earlier rule has already decided
     ///
@@ -160,8 +169,12 @@ pub(crate) struct RuleDocument {
     /// What happens if the condition is true.
     pub(crate) then: Then,
     /// Told to the client and kept in the audit.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) message: Option<String>,
     /// What the client may do instead; told to the client.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) hint: Option<String>,
 }
 
@@ -229,12 +242,14 @@ impl fmt::Display for Expected<'_> {
 /// Who decides about a held statement, and until when.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Hold")]
 pub(crate) struct HoldDocument {
     /// Who may decide, such as `group:compliance` or `user:alice`.
     #[schemars(with = "Vec<String>", length(min = 1))]
-    pub(crate) approvers: At<Vec<At<String>>>,
+    pub(crate) approvers: At<List<At<String>>>,
     /// How long the statement may wait before it is refused, such as `90s`, `5m` or `1h 30m`; 5 minutes without it.
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) timeout: Option<At<String>>,
     /// What the client experiences meanwhile.
     #[serde(default)]
@@ -244,6 +259,7 @@ pub(crate) struct HoldDocument {
 /// What the audit keeps.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Record")]
 pub(crate) struct RecordDocument {
     /// Whether the literals and parameters of statements that touch relations with masked columns are kept.
     #[serde(default)]
@@ -266,23 +282,34 @@ pub enum Literals {
 /// A statement and what the policy is expected to say of it. Statements are read as PostgreSQL's.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Test")]
 pub(crate) struct TestDocument {
     /// What the client sends.
     #[schemars(with = "String", length(min = 1))]
     pub(crate) statement: At<String>,
     /// The service's name; without it, one that the policy applies to.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) service: Option<String>,
     /// The database's name; `test` without it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) database: Option<String>,
     /// The user towards the service; `test` without it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) user: Option<String>,
     /// What the client calls itself.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) application: Option<String>,
     /// The caller: `name` and facts. Without it, one that the policy applies to.
+    #[serde(default, deserialize_with = "present_mapping")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub(crate) identity: Option<BTreeMap<String, String>>,
     /// Bound parameters.
     #[serde(default)]
-    pub(crate) parameters: Vec<Option<String>>,
+    pub(crate) parameters: List<Option<String>>,
     /// How many rows the result has, for rules about `result`.
     #[serde(default)]
     pub(crate) rows: u64,
@@ -291,8 +318,9 @@ pub(crate) struct TestDocument {
     pub(crate) bytes: u64,
     /// The columns of the result as `[schema.]table.column`, in order. Needed only with `masked` where the statement is more
     /// than a `SELECT` of plain columns of one table: without a database, `*`, expressions and joins cannot be resolved.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(crate) columns: Option<At<Vec<At<String>>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) columns: Option<At<List<At<String>>>>,
     /// What the policy should say.
     pub(crate) expect: ExpectDocument,
 }
@@ -300,14 +328,17 @@ pub(crate) struct TestDocument {
 /// What a policy should say of a statement.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Expect")]
 pub(crate) struct ExpectDocument {
     /// The decision.
     pub(crate) decision: At<ExpectedDecision>,
     /// The labels of the result's columns that are masked, in order; an empty list: none is.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(crate) masked: Option<At<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) masked: Option<At<List<String>>>,
     /// The rule that decided, or `default` or `uncertain`.
-    #[schemars(with = "Option<String>")]
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
     pub(crate) rule: Option<At<String>>,
 }
 

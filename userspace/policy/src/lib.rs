@@ -21,6 +21,7 @@ mod policy;
 mod request;
 mod schema;
 mod set;
+mod strict;
 mod testing;
 #[cfg(test)]
 mod testkit;

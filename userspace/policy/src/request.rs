@@ -17,7 +17,8 @@ pub struct Identity {
     pub facts: BTreeMap<String, String>,
 }
 
-/// One statement as a policy sees it: every protocol is reduced to this.
+/// One statement as a policy sees it: every protocol is reduced to this. Where a text has several statements, each is a
+/// request of its own, and the text passes if all of them do.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// Who asks.
@@ -32,11 +33,11 @@ pub struct Request<'a> {
     pub db_user: &'a str,
     /// What the client calls itself; it can say anything.
     pub application: &'a str,
-    /// The leading verb in lower case, `multi` for several statements.
+    /// The leading verb in lower case.
     pub kind: &'a str,
-    /// All that the text does.
+    /// All that the statement does.
     pub effects: Effects,
-    /// The relations that the text names.
+    /// The relations that the statement names.
     pub relations: &'a [Relation],
     /// Origins (`schema.table.column`) of the masked columns in reach, where the engine knows them beforehand.
     pub masked_columns: &'a [String],
@@ -44,7 +45,7 @@ pub struct Request<'a> {
     pub parameters: &'a [Option<String>],
     /// The text as it was sent.
     pub text: &'a str,
-    /// Whether the analysis covered everything that the text does.
+    /// Whether the analysis covered everything that the statement does.
     pub complete: bool,
     /// Why not.
     pub gaps: &'a [Gap],

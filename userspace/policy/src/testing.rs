@@ -1,10 +1,11 @@
 //! The tests that policies carry: what a policy says of a statement, without a database.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use interdict_sql::{Analyzer, PostgresSettings, Relation};
+use interdict_sql::{Analyzer, PostgresSettings};
 use serde::Serialize;
 
 use crate::document::ExpectedDecision;
@@ -86,7 +87,7 @@ impl fmt::Display for TestResult {
 
 /// Runs the tests of every policy of a set, each against its own policy alone.
 ///
-/// Statements are analysed as PostgreSQL's. Which columns of a result would be masked is derived without a database, and
+/// Statements are analysed as PostgreSQL's, and those of one text are judged one by one. Which columns of a result would be masked is derived without a database, and
 /// so only for a `SELECT` of plain columns of one table; a test of anything else that expects `masked` states the
 /// result's `columns`. What detectors find is not tried: there are no values.
 pub fn run_tests(set: &PolicySet) -> Vec<TestResult> {
@@ -119,28 +120,25 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
     let effective = if applies { effective } else { &nothing };
 
     let analysis = analyzer.postgres(test.statement.as_bytes(), &PostgresSettings::default());
-    let relations: Vec<Relation> = analysis.relations().cloned().collect();
     let columns = test
         .columns
         .clone()
         .or_else(|| columns::of_result(&test.statement, &analysis));
-    let masked: Option<Vec<&Origin>> = columns.as_ref().map(|columns| {
-        let is_masked = |origin: &&Origin| {
-            let Origin {
-                schema,
-                table,
-                column,
-                ..
-            } = *origin;
-            effective
-                .column_mask_anywhere(&test.database, schema.as_deref(), table, column)
-                .is_some()
-        };
-        columns.iter().filter(is_masked).collect()
-    });
-    let masked_columns: Vec<String> = masked.iter().flatten().map(ToString::to_string).collect();
-    let gaps = analysis.gaps.clone();
-    let request = Request {
+    let is_masked = |origin: &Origin| {
+        let Origin {
+            schema,
+            table,
+            column,
+            ..
+        } = origin;
+        effective
+            .column_mask_anywhere(&test.database, schema.as_deref(), table, column)
+            .is_some()
+    };
+    let masked: Option<Vec<&Origin>> = columns
+        .as_ref()
+        .map(|columns| columns.iter().filter(|origin| is_masked(origin)).collect());
+    let base = Request {
         identity: &identity,
         service: &service,
         protocol: "postgres",
@@ -149,14 +147,49 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
         application: &test.application,
         kind: analysis.kind(),
         effects: analysis.effects(),
-        relations: &relations,
-        masked_columns: &masked_columns,
+        relations: &[],
+        masked_columns: &[],
         parameters: &test.parameters,
         text: &test.statement,
         complete: analysis.complete(),
-        gaps: &gaps,
+        gaps: &analysis.gaps,
     };
-    let decision = stream(effective, &request, test);
+    let decisions = analysis.statements.iter().map(|statement| {
+        let stated = columns
+            .iter()
+            .flatten()
+            .filter(|origin| is_masked(origin))
+            .map(ToString::to_string);
+        let named = columns::referenced(statement)
+            .filter(|origin| is_masked(origin))
+            .map(|origin| origin.to_string());
+        let masked_columns: BTreeSet<String> = stated.chain(named).collect();
+        let masked_columns: Vec<String> = masked_columns.into_iter().collect();
+        let request = Request {
+            kind: statement.kind,
+            effects: statement.effects,
+            relations: &statement.relations,
+            masked_columns: &masked_columns,
+            text: test
+                .statement
+                .get(statement.range.clone())
+                .unwrap_or(&test.statement),
+            complete: statement.complete(),
+            gaps: &statement.gaps,
+            ..base
+        };
+        stream(effective, &request, test)
+    });
+    // Of several statements the first of the strictest speaks for all; a text without any is judged as it is.
+    let decision = decisions
+        .reduce(|first, next| {
+            if next.verdict.strictness() > first.verdict.strictness() {
+                next
+            } else {
+                first
+            }
+        })
+        .unwrap_or_else(|| stream(effective, &base, test));
 
     let mask_all = decision.verdict == Verdict::MaskAll;
     let labels: Option<Vec<&str>> = if mask_all {

@@ -51,7 +51,7 @@ fn every_mistake_has_its_place_and_says_what_was_expected() {
         ),
         (
             "name: p\napplies: { services: clinic }\n",
-            &["2:22: expected a list, such as `[a, b]`"],
+            &["2:22: found string \"clinic\"; expected a list, such as `[a, b]`"],
         ),
         (
             "name: p\napplies: { services: [] }\n",
@@ -226,6 +226,14 @@ fn every_mistake_has_its_place_and_says_what_was_expected() {
         (
             "name: p\n---\nname: q\n",
             &["3:1: a second document begins; expected one policy a file"],
+        ),
+        (
+            "name: p\nrules:\n",
+            &["2:6: there is nothing here; expected a list, such as `[a, b]`"],
+        ),
+        (
+            "name: p\napplies:\nrules: []\n",
+            &["2:8: there is nothing here; expected keys with values, such as `key: value`"],
         ),
         ("name: !secret p\n", &["1:15: unsupported tag `!secret`"]),
         (

@@ -72,7 +72,7 @@ impl Compiler<'_> {
                 let name = facts.remove("name").unwrap_or_else(|| "test".to_owned());
                 Identity { name, facts }
             }),
-            parameters: parameters.clone(),
+            parameters: parameters.to_vec(),
             rows: *rows,
             bytes: *bytes,
             columns,

@@ -80,7 +80,11 @@ impl Points {
                 self.add(*of, *by, *than);
                 true
             }
-            Plan::AnyEffect(_) | Plan::Complete | Plan::Constant(_) | Plan::Text { .. } => true,
+            Plan::AnyEffect(_)
+            | Plan::AnyRelation(_)
+            | Plan::Complete
+            | Plan::Constant(_)
+            | Plan::Text { .. } => true,
         }
     }
 
@@ -121,6 +125,8 @@ fn at_start(plan: &Plan) -> Option<bool> {
         Plan::Not(inner) => at_start(inner).map(|value| !value),
         Plan::Constant(value) => Some(*value),
         Plan::Count { by, than, .. } => Some(by.holds(0, *than)),
-        Plan::AnyEffect(_) | Plan::Cel { .. } | Plan::Complete | Plan::Text { .. } => None,
+        Plan::AnyEffect(_) | Plan::AnyRelation(_) | Plan::Cel { .. } | Plan::Complete | Plan::Text { .. } => {
+            None
+        }
     }
 }

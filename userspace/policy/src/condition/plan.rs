@@ -4,7 +4,7 @@
 //! text against constants, counts against integers) run natively in nanoseconds; only the rest is left to CEL. The joints
 //! follow CEL: `false && error` is false, `error || true` is true, whichever side the error is on.
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use interdict_sql::{Effect, Effects};
 use regex::Regex;
 
@@ -12,11 +12,18 @@ use super::scope::{Failure, Scope};
 use super::variable::{Variable, Variables};
 use super::{check, literal};
 
+mod fold;
+mod relation;
+
+pub(super) use relation::RelationTest;
+
 #[derive(Debug)]
 pub(super) enum Plan {
     And(Box<Plan>, Box<Plan>),
     /// Whether the statement has any of these effects.
     AnyEffect(Effects),
+    /// Whether the statement names any relation of which this is true.
+    AnyRelation(RelationTest),
     Cel {
         expression: IdedExpr,
         variables: Variables,
@@ -114,7 +121,7 @@ impl Plan {
         match &expression.expr {
             Expr::Literal(LiteralValue::Boolean(value)) => Some(Self::Constant(*value.inner())),
             Expr::Ident(name) if Variable::named(name) == Some(Variable::Complete) => Some(Self::Complete),
-            Expr::Comprehension(over) => effects_test(over),
+            Expr::Comprehension(over) => fold::native(over),
             Expr::Call(call) => native_call(call),
             _ => None,
         }
@@ -140,6 +147,11 @@ impl Plan {
             },
             Self::Not(inner) => !inner.evaluate(scope)?,
             Self::AnyEffect(effects) => scope.request().effects.intersects(*effects),
+            Self::AnyRelation(test) => scope
+                .request()
+                .relations
+                .iter()
+                .any(|relation| test.holds(relation)),
             Self::Cel {
                 expression,
                 variables,
@@ -152,121 +164,28 @@ impl Plan {
     }
 }
 
-/// `effects.exists(e, …)` and `effects.all(e, …)` over constants.
-fn effects_test(over: &ComprehensionExpr) -> Option<Plan> {
-    let of_effects = literal::name(&over.iter_range) == Some(Variable::Effects.name());
-    let plain = over.iter_var2.is_none() && literal::name(&over.result) == Some(over.accu_var.as_str());
-    let Expr::Call(step) = &over.loop_step.expr else {
-        return None;
-    };
-    let [so_far, test] = step.args.as_slice() else {
-        return None;
-    };
-    if !of_effects || !plain || literal::name(so_far) != Some(over.accu_var.as_str()) {
-        return None;
-    }
-    let effects = satisfying(test, &over.iter_var)?;
-    match (step.func_name.as_str(), &over.accu_init.expr) {
-        (operators::LOGICAL_OR, Expr::Literal(LiteralValue::Boolean(start))) if !*start.inner() => {
-            Some(Plan::AnyEffect(effects))
-        }
-        (operators::LOGICAL_AND, Expr::Literal(LiteralValue::Boolean(start))) if *start.inner() => {
-            let others = select(|effect| !effects.contains(effect));
-            Some(Plan::Not(Box::new(Plan::AnyEffect(others))))
-        }
-        _ => None,
-    }
-}
-
-/// The effects for which a test of one effect is true.
-fn satisfying(test: &IdedExpr, variable: &str) -> Option<Effects> {
-    let Expr::Call(CallExpr {
-        func_name,
-        target: None,
-        args,
-    }) = &test.expr
-    else {
-        return None;
-    };
-    match (func_name.as_str(), args.as_slice()) {
-        (operators::IN, [e, list]) if literal::name(e) == Some(variable) => {
-            let words = literal::texts(list)?;
-            Some(select(|effect| words.contains(&effect.as_str())))
-        }
-        (operators::EQUALS | operators::NOT_EQUALS, [a, b]) => {
-            let word = match (literal::name(a), literal::name(b)) {
-                (Some(name), _) if name == variable => literal::text(b)?,
-                (_, Some(name)) if name == variable => literal::text(a)?,
-                _ => return None,
-            };
-            let equal = func_name == operators::EQUALS;
-            Some(select(|effect| (effect.as_str() == word) == equal))
-        }
-        (operators::LOGICAL_OR | operators::LOGICAL_AND, [a, b]) => {
-            let (a, b) = (satisfying(a, variable)?, satisfying(b, variable)?);
-            let either = func_name == operators::LOGICAL_OR;
-            Some(select(|effect| match (a.contains(effect), b.contains(effect)) {
-                (true, true) => true,
-                (one, other) => either && (one || other),
-            }))
-        }
-        (operators::LOGICAL_NOT, [inner]) => {
-            let inner = satisfying(inner, variable)?;
-            Some(select(|effect| !inner.contains(effect)))
-        }
-        _ => None,
-    }
-}
-
+/// The effects that are wanted.
 fn select(keep: impl Fn(Effect) -> bool) -> Effects {
     Effect::ALL.into_iter().filter(|effect| keep(*effect)).collect()
 }
 
 fn native_call(call: &CallExpr) -> Option<Plan> {
     let name = call.func_name.as_str();
-    if let Some(on) = &call.target {
-        let [argument] = call.args.as_slice() else {
-            return None;
-        };
-        let text = literal::text(argument)?.to_owned();
-        let is = match name {
-            "contains" => TextTest::Contains(text),
-            "endsWith" => TextTest::EndsWith(text),
-            "matches" => TextTest::Matches(Regex::new(&text).ok()?),
-            "startsWith" => TextTest::StartsWith(text),
-            _ => return None,
-        };
-        return Some(Plan::Text {
-            of: text_variable(on)?,
-            is,
+    if let Some((subject, is)) = TextTest::of(call)
+        && let Some(of) = text_variable(subject)
+    {
+        let test = Plan::Text { of, is };
+        return Some(if name == operators::NOT_EQUALS {
+            Plan::Not(Box::new(test))
+        } else {
+            test
         });
     }
     let [a, b] = call.args.as_slice() else { return None };
     match name {
-        operators::IN => {
-            if let (Some(word), Some("effects")) = (literal::text(a), literal::name(b)) {
-                return Some(Plan::AnyEffect(select(|effect| effect.as_str() == word)));
-            }
-            let words = literal::texts(b)?.into_iter().map(str::to_owned).collect();
-            Some(Plan::Text {
-                of: text_variable(a)?,
-                is: TextTest::In(words),
-            })
-        }
-        operators::EQUALS | operators::NOT_EQUALS
-            if let Some((of, word)) = text_variable(a)
-                .zip(literal::text(b))
-                .or_else(|| text_variable(b).zip(literal::text(a))) =>
-        {
-            let equal = Plan::Text {
-                of,
-                is: TextTest::In(vec![word.to_owned()]),
-            };
-            Some(if name == operators::EQUALS {
-                equal
-            } else {
-                Plan::Not(Box::new(equal))
-            })
+        operators::IN if literal::name(b) == Some(Variable::Effects.name()) => {
+            let word = literal::text(a)?;
+            Some(Plan::AnyEffect(select(|effect| effect.as_str() == word)))
         }
         _ => {
             let by = Order::of(name)?;
@@ -359,6 +278,41 @@ impl Order {
 // === impl TextTest ===
 
 impl TextTest {
+    /// A call that tests a text against constants: what is tested, and how. `!=` is given as `==`.
+    fn of(call: &CallExpr) -> Option<(&IdedExpr, Self)> {
+        let name = call.func_name.as_str();
+        if let Some(subject) = &call.target {
+            let [argument] = call.args.as_slice() else {
+                return None;
+            };
+            let text = literal::text(argument)?.to_owned();
+            let test = match name {
+                "contains" => Self::Contains(text),
+                "endsWith" => Self::EndsWith(text),
+                "matches" => Self::Matches(Regex::new(&text).ok()?),
+                "startsWith" => Self::StartsWith(text),
+                _ => return None,
+            };
+            return Some((subject, test));
+        }
+        let [a, b] = call.args.as_slice() else { return None };
+        match name {
+            operators::IN => Some((
+                a,
+                Self::In(literal::texts(b)?.into_iter().map(str::to_owned).collect()),
+            )),
+            operators::EQUALS | operators::NOT_EQUALS => {
+                let (subject, text) = match (literal::text(a), literal::text(b)) {
+                    (None, Some(text)) => (a, text),
+                    (Some(text), None) => (b, text),
+                    _ => return None,
+                };
+                Some((subject, Self::In(vec![text.to_owned()])))
+            }
+            _ => None,
+        }
+    }
+
     fn holds(&self, text: &str) -> bool {
         match self {
             Self::Contains(part) => text.contains(part.as_str()),

@@ -81,7 +81,7 @@ fn what_has_no_answer_is_a_failure_that_shows_no_value() {
         ("parameters[0] > 5", Failure::Type),
         ("result.rows / 0 > 1", Failure::Arithmetic),
         ("result.rows * 9223372036854775807 > 1", Failure::Arithmetic),
-        (r#"int(parameters[1]) > 5"#, Failure::Type),
+        ("int(parameters[1]) > 5", Failure::Type),
         (r#"!complete || identity.pod == "x""#, Failure::Missing),
     ];
     for (text, expected) in table {
@@ -235,6 +235,7 @@ fn common_conditions_need_no_interpreter() {
             Plan::Not(inner) => native(inner),
             Plan::Cel { .. } => false,
             Plan::AnyEffect(_)
+            | Plan::AnyRelation(_)
             | Plan::Complete
             | Plan::Constant(_)
             | Plan::Count { .. }
@@ -246,6 +247,8 @@ fn common_conditions_need_no_interpreter() {
         r#"effects.exists(e, e == "drop" || !(e in ["read", "write"]))"#,
         r#"effects.all(e, e in ["read"]) && kind == "select""#,
         r#""drop" in effects || !complete"#,
+        r#"relations.exists(r, r.access == "read" && !(r.name in ["a", "b"]))"#,
+        r#"relations.all(r, r.schema.matches("^pg_") || r.name != "x")"#,
         "result.rows > 1000 || 5000000 <= result.bytes",
         r#"statement.matches("(?i)pg_sleep") && !(service in ["a", "b"])"#,
     ] {
@@ -266,7 +269,33 @@ fn conditions() -> impl Strategy<Value = String> {
         (effects(), effect())
             .prop_map(|(list, word)| format!("!(e in {list}) && e != {word} || e == {word}")),
     ];
+    let field = prop::sample::select(vec![
+        r#"r.name == "patients""#,
+        r#""visits" != r.name"#,
+        r#"r.schema in ["public", "x"]"#,
+        "r.schema == ''",
+        r#"r.access == "read""#,
+        r#"r.name.startsWith("vis")"#,
+        r#"r.name.matches("^p.*s$")"#,
+    ]);
+    let relation = (
+        field.clone(),
+        prop::sample::select(vec!["&&", "||"]),
+        field,
+        any::<bool>(),
+    )
+        .prop_map(|(a, by, b, not)| {
+            if not {
+                format!("!({a} {by} {b})")
+            } else {
+                format!("{a} {by} {b}")
+            }
+        });
     let leaf = prop_oneof![
+        relation
+            .clone()
+            .prop_map(|test| format!("relations.exists(r, {test})")),
+        relation.prop_map(|test| format!("relations.all(r, {test})")),
         test.clone().prop_map(|test| format!("effects.exists(e, {test})")),
         test.prop_map(|test| format!("effects.all(e, {test})")),
         effect().prop_map(|word| format!("{word} in effects")),
@@ -309,10 +338,12 @@ proptest! {
         effects in prop::collection::vec(prop::sample::select(Effect::ALL.to_vec()), 0..4),
         kind in prop::sample::select(vec!["select", "copy", "insert"]),
         complete: bool,
+        named in 0usize..3,
         rows in 0u64..5,
         bytes in 0u64..5,
     ) {
-        let world = World { effects: effects.into_iter().collect(), kind, complete, ..World::default() };
+        let mut world = World { effects: effects.into_iter().collect(), kind, complete, ..World::default() };
+        world.relations.truncate(named);
         let request = world.request();
         let counts = Counts { rows, bytes };
         let condition = Condition::new(&text).unwrap();

@@ -27,7 +27,10 @@ fn said(set: &PolicySet, world: &World) -> String {
 
 const HOLD: &str = "{ hold: { approvers: ['group:dba'] } }";
 
-/// A policy of rules `(name, when, then)`, with more keys before them.
+/// A rule: `(name, when, then)`.
+type Written = (&'static str, &'static str, &'static str);
+
+/// A policy of rules, with more keys before them.
 fn policy(name: &str, more: &str, rules: &[(&str, &str, &str)]) -> String {
     let mut text = format!("name: {name}\n{more}\n");
     if !rules.is_empty() {
@@ -42,7 +45,7 @@ fn policy(name: &str, more: &str, rules: &[(&str, &str, &str)]) -> String {
 #[test]
 fn the_first_match_wins_and_the_default_comes_last() {
     let world = World::default();
-    let table: &[(&str, &[(&str, &str, &str)], &str)] = &[
+    let table: &[(&str, &[Written], &str)] = &[
         ("", &[], "allow:"),
         ("default: deny", &[], "deny:default"),
         ("", &[("a", "true", "deny")], "deny:a"),
@@ -136,7 +139,7 @@ fn only_policies_that_apply_speak() {
 
 #[test]
 fn what_is_not_understood_meets_the_stricter_of_rule_and_posture() {
-    let table: &[(&str, &[(&str, &str, &str)], &str, bool)] = &[
+    let table: &[(&str, &[Written], &str, bool)] = &[
         ("", &[], "deny:uncertain", false),
         ("uncertain: hold", &[], "hold:uncertain", false),
         ("uncertain: mask-all", &[], "mask-all:uncertain", true),

@@ -65,6 +65,15 @@ fn the_schema_says_what_the_reader_says() {
         "{ name: p, tests: [{ statement: 'SELECT 1', expect: { decision: perhaps } }] }",
         "{ name: p, tests: [{ statement: 'SELECT 1' }] }",
         "{ name: p, record: { literals: true } }",
+        "{ name: p, rules: }",
+        "{ name: p, mask: null }",
+        "{ name: p, applies: }",
+        "{ name: p, default: }",
+        "{ name: p, applies: { services: } }",
+        "{ name: p, mask: [{ columns: null, detect: [email], with: redact }] }",
+        "{ name: p, rules: [{ name: r, when: 'true', then: deny, message: }] }",
+        "{ name: p, rules: [{ name: r, when: , then: deny }] }",
+        "{ name: p, tests: [{ statement: 'SELECT 1', identity: , expect: { decision: allow } }] }",
     ] {
         assert!(!valid(bad), "{bad}");
         let read = crate::compile::compile(Path::new("p"), bad, crate::compile::KeySource::Offline);

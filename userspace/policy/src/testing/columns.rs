@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use interdict_sql::{Access, Analysis, Relation};
+use interdict_sql::{Access, Analysis, Relation, Statement};
 
 /// A column of a result and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,18 @@ pub(crate) fn origin(text: &str) -> Option<Origin> {
         table: (*table).to_owned(),
         label: column.clone(),
         column,
+    })
+}
+
+/// The columns that a statement names, of every relation that it names: which relation has which is for a catalogue.
+pub(super) fn referenced(statement: &Statement) -> impl Iterator<Item = Origin> {
+    statement.relations.iter().flat_map(|relation| {
+        statement.references.columns.iter().map(|column| Origin {
+            schema: relation.schema.clone(),
+            table: relation.name.clone(),
+            column: column.clone(),
+            label: column.clone(),
+        })
     })
 }
 

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 use crate::set::PolicySet;
 use crate::testkit::{World, set};
@@ -5,7 +7,7 @@ use crate::testkit::{World, set};
 fn rules(rules: &[(&str, &str)]) -> PolicySet {
     let mut text = "name: p\nrules:\n".to_owned();
     for (index, (when, then)) in rules.iter().enumerate() {
-        text += &format!("  - {{ name: r{index}, when: '{when}', then: {then} }}\n");
+        writeln!(text, "  - {{ name: r{index}, when: '{when}', then: {then} }}").unwrap();
     }
     set(&[&text])
 }
