@@ -11,7 +11,8 @@ pub struct Analysis {
     /// Why the analysis is not complete, over all statements; empty if it is.
     pub gaps: Vec<Gap>,
     /// A hash of the parse tree without its constants, 16 hexadecimal digits. Texts that differ in a relation, its
-    /// schema, a column or a function differ in it. `None` if the text can't be parsed.
+    /// schema, a column or a function differ in it. The body of a `DO` or of a function is a constant like any other, so
+    /// it does not stand for what such a statement does. `None` if the text can't be parsed or is too deep to walk.
     pub fingerprint: Option<String>,
     /// The text with every constant replaced by `$n` and every comment by a space, also if it can't be parsed. `None`
     /// if even its tokens can't be told apart.
