@@ -16,7 +16,7 @@ mod needs;
 mod spec;
 mod verify;
 
-pub use spec::{Detector, DetectorSpec, Pattern};
+pub use spec::{Detector, DetectorSpec, Pattern, UnknownDetector};
 
 /// A set of detectors with their masks, compiled once and shared.
 ///
@@ -28,8 +28,10 @@ pub use spec::{Detector, DetectorSpec, Pattern};
 #[derive(Debug, Default)]
 pub struct Detection {
     rules: Vec<Rule>,
-    /// All rules at once, to say no with one pass; `None` if there is none.
-    any: Option<Regex>,
+    /// Every rule's clear form at once, to say no with one pass.
+    any_clear: Option<Regex>,
+    /// Every rule's words at once, likewise.
+    any_word: Option<Regex>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,8 @@ struct Rule {
     /// `None` for a custom pattern, which is taken at its word.
     detector: Option<Detector>,
     needs: Needs,
-    regex: Regex,
+    clear: Option<Regex>,
+    worded: Option<Regex>,
 }
 
 /// Something found: which bytes, by which rule.
@@ -59,7 +62,7 @@ impl Detection {
     /// A pattern that is no regular expression, is too big, or also matches nothing at all; a keyed mask whose key was not bound.
     pub fn new(detectors: &[(DetectorSpec, Mask)]) -> Result<Self, DetectionError> {
         let mut rules = Vec::with_capacity(detectors.len());
-        let mut patterns = Vec::with_capacity(detectors.len());
+        let (mut clear, mut words) = (Vec::new(), Vec::new());
         for (spec, mask) in detectors {
             if let Some(name) = mask.unbound_key() {
                 return Err(MaskError::Unbound {
@@ -67,21 +70,24 @@ impl Detection {
                 }
                 .into());
             }
-            let pattern = spec.pattern();
+            let forms = spec.forms();
             rules.push(Rule {
                 name: spec.name().to_owned(),
                 mask: mask.clone(),
                 detector: spec.detector(),
                 needs: spec.needs(),
-                regex: forms::compile(spec.name(), &[pattern])?,
+                clear: forms::compile(spec.name(), forms.clear.as_slice())?,
+                worded: forms::compile(spec.name(), forms.worded.as_slice())?,
             });
-            patterns.push(pattern);
+            clear.extend(forms.clear);
+            words.extend(forms.words);
         }
-        let any = match patterns.as_slice() {
-            [] => None,
-            patterns => Some(forms::compile("all detectors", patterns)?),
-        };
-        Ok(Self { rules, any })
+        let any_clear = forms::compile("all detectors", &clear)?;
+        Ok(Self {
+            rules,
+            any_clear,
+            any_word: forms::compile_words(&words)?,
+        })
     }
 
     /// Whether there are no detectors.
@@ -121,34 +127,64 @@ impl Detection {
         );
     }
 
+    /// Whether the text has what any of the detectors needs at least.
+    pub(crate) fn is_possible(&self, text: &[u8]) -> bool {
+        let facts = Facts::of(text);
+        self.rules.iter().any(|rule| rule.needs.met_by(&facts))
+    }
+
     /// Everything found.
     pub(crate) fn find(&self, text: &[u8]) -> Hits {
         let mut hits = Hits::new();
-        let Some(any) = &self.any else { return hits };
         let facts = Facts::of(text);
+        self.find_by(
+            text,
+            &facts,
+            self.any_clear.as_ref(),
+            |rule| rule.clear.as_ref(),
+            &mut hits,
+        );
+        if facts.has_letters() {
+            self.find_by(
+                text,
+                &facts,
+                self.any_word.as_ref(),
+                |rule| rule.worded.as_ref(),
+                &mut hits,
+            );
+        }
+        in_order(hits)
+    }
+
+    /// Looks for one form of every rule that is possible, if the automaton for all of them allows.
+    fn find_by<'a>(
+        &'a self,
+        text: &[u8],
+        facts: &Facts,
+        any: Option<&Regex>,
+        form: impl Fn(&'a Rule) -> Option<&'a Regex>,
+        hits: &mut Hits,
+    ) {
         let mut possible = self
             .rules
             .iter()
             .enumerate()
-            .filter(|(_, rule)| rule.needs.met_by(&facts));
-        // One rule left is searched at once; more are ruled out together first.
-        let (Some(first), second) = (possible.next(), possible.next()) else {
-            return hits;
-        };
-        if second.is_some() && !any.is_match(text) {
-            return hits;
+            .filter(|(_, rule)| rule.needs.met_by(facts))
+            .filter_map(|(number, rule)| Some((number, rule, form(rule)?)));
+        let Some(first) = possible.next() else { return };
+        if !any.is_some_and(|any| any.is_match(text)) {
+            return;
         }
-        for (number, rule) in [first].into_iter().chain(second).chain(possible) {
-            rule.find(text, |range| hits.push(Hit { range, rule: number }));
+        for (number, rule, regex) in std::iter::once(first).chain(possible) {
+            rule.find(regex, text, |range| hits.push(Hit { range, rule: number }));
         }
-        in_order(hits)
     }
 }
 
 impl Rule {
-    fn find(&self, text: &[u8], mut hit: impl FnMut(Range<usize>)) {
+    fn find(&self, regex: &Regex, text: &[u8], mut hit: impl FnMut(Range<usize>)) {
         let mut at = 0;
-        while let Some(found) = self.regex.search(&Input::new(text).span(at..text.len())) {
+        while let Some(found) = regex.search(&Input::new(text).span(at..text.len())) {
             let range = found.range();
             let verified = match self.detector {
                 Some(detector) => verify::verify(detector, text, range.clone()),

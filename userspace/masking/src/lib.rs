@@ -20,7 +20,7 @@ mod plain;
 pub mod postgres;
 mod token;
 
-pub use detect::{Detection, DetectionError, Detector, DetectorSpec, Pattern};
+pub use detect::{Detection, DetectionError, Detector, DetectorSpec, Pattern, UnknownDetector};
 pub use generalise::Generalise;
 pub use keys::{Keys, TokenKey};
 pub use mask::{Mask, MaskError, ShiftDate, Token};

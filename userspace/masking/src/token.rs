@@ -129,10 +129,10 @@ mod tests {
             std::str::from_utf8(&text(&key(), b"852-41-7396")).unwrap(),
             "tok_orq4nn4hai7abtcu"
         );
-        assert_eq!(int4(&key(), 4711), 1486487345);
+        assert_eq!(int4(&key(), 4711), 1_486_487_345);
         assert_eq!(
             u128::from_be_bytes(uuid(&key(), [7; 16])),
-            0x09694184075d80d88b8a546993247fa5
+            0x0969_4184_075d_80d8_8b8a_5469_9324_7fa5
         );
     }
 }

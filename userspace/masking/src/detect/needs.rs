@@ -14,30 +14,38 @@ const AT: u8 = 1;
 const COLON: u8 = 2;
 const DOT: u8 = 4;
 const DASH: u8 = 8;
+const LETTER: u8 = 16;
 
 impl Facts {
     pub(super) fn of(text: &[u8]) -> Self {
         let mut digits = 0;
-        let mut marks = [0_u8; 4];
+        let mut marks = [0_u8; 5];
         // Counted in bytes within a chunk: no chunk can overflow one.
         for chunk in text.chunks(128) {
             let mut count = 0_u8;
-            let [at, colon, dot, dash] = &mut marks;
+            let [at, colon, dot, dash, letter] = &mut marks;
             for byte in chunk {
                 count += u8::from(byte.is_ascii_digit());
                 *at |= u8::from(*byte == b'@');
                 *colon |= u8::from(*byte == b':');
                 *dot |= u8::from(*byte == b'.');
                 *dash |= u8::from(*byte == b'-');
+                *letter |= u8::from(byte.is_ascii_alphabetic());
             }
             digits += usize::from(count);
         }
-        let [at, colon, dot, dash] = marks;
+        let [at, colon, dot, dash, letter] = marks;
         Self {
             length: text.len(),
             digits,
-            marks: (at * AT) | (colon * COLON) | (dot * DOT) | (dash * DASH),
+            marks: (at * AT) | (colon * COLON) | (dot * DOT) | (dash * DASH) | (letter * LETTER),
         }
+    }
+}
+
+impl Facts {
+    pub(super) fn has_letters(&self) -> bool {
+        self.marks & LETTER != 0
     }
 }
 
@@ -95,7 +103,7 @@ mod tests {
             Facts {
                 length: 700,
                 digits: 100,
-                marks: AT | DOT
+                marks: AT | DOT | LETTER
             }
         );
         assert_eq!(Facts::of(&[b'7'; 1000]).digits, 1000);

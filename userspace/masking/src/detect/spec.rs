@@ -8,7 +8,10 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{forms, needs::Needs};
+use super::{
+    forms::{self, Forms},
+    needs::Needs,
+};
 
 macro_rules! detectors {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
@@ -150,10 +153,14 @@ impl DetectorSpec {
         }
     }
 
-    pub(super) fn pattern(&self) -> &str {
+    pub(super) fn forms(&self) -> Forms<'_> {
         match self {
-            Self::BuiltIn(detector) => forms::pattern(*detector),
-            Self::Custom(Pattern { pattern, .. }) => pattern,
+            Self::BuiltIn(detector) => forms::forms(*detector),
+            Self::Custom(Pattern { pattern, .. }) => Forms {
+                clear: Some(pattern),
+                worded: None,
+                words: &[],
+            },
         }
     }
 

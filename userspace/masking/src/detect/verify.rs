@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::{
     Detector, checks,
     context::{after, before, has_word_near, is_a_word, is_in_a_row_of_numbers, stands_apart_from_digits},
+    forms::{FAX_WORDS, NPI_WORDS, PHONE_WORDS, SSN_WORDS, ZIP_WORDS},
 };
 
 /// The part of a find that is the thing; `None` if it is something else.
@@ -17,23 +18,18 @@ pub(super) fn verify(detector: Detector, text: &[u8], range: Range<usize>) -> Op
         Detector::Date => date(text, &range, found),
         Detector::Dea => is_a_word(text, &range) && checks::dea(found),
         Detector::Email => return email(found, range),
-        Detector::Fax => phone(text, &range, found) && has_word_near(text, &range, &["fax", "facsimile"]),
+        Detector::Fax => phone(text, &range, found) && has_word_near(text, &range, FAX_WORDS),
         Detector::Iban => return iban(text, found, range),
         Detector::IpAddress => ip_address(text, &range, found),
         Detector::MacAddress => mac_address(text, &range, found),
         Detector::Mbi => is_a_word(text, &range),
         Detector::Mrn => return mrn(text, found, range),
-        Detector::Npi => {
-            stands_apart_from_digits(text, &range)
-                && checks::npi(found)
-                && (text.trim_ascii() == found
-                    || has_word_near(text, &range, &["npi", "provider", "prescriber", "national prov"]))
-        }
+        Detector::Npi => return npi(text, found, range),
         Detector::Phone => phone(text, &range, found),
         Detector::Url => return url(text, found, range),
         Detector::UsSsn => us_ssn(text, &range, found),
         Detector::Vin => vin(text, &range, found),
-        Detector::Zip => zip(text, &range, found),
+        Detector::Zip => return zip(text, found, range),
     };
     sure.then_some(range)
 }
@@ -80,10 +76,6 @@ fn us_ssn(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {
     }
 }
 
-const SSN_WORDS: &[&str] = &[
-    "ssn", "social", "soc sec", "soc. sec", "ss#", "ss no", "itin", "taxpayer",
-];
-
 fn credit_card(text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let is_card = |range: &Range<usize>| {
         let Some(found) = text.get(range.clone()) else {
@@ -112,18 +104,6 @@ fn credit_card(text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
 }
 
 fn phone(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {
-    const WORDS: &[&str] = &[
-        "phone",
-        "tel",
-        "mobile",
-        "cell",
-        "call",
-        "contact",
-        "fax",
-        "facsimile",
-        "sms",
-        "pager",
-    ];
     if !stands_apart_from_digits(text, range) || before(text, range) == Some(b'+') {
         return false;
     }
@@ -143,9 +123,9 @@ fn phone(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {
             let clear = found
                 .iter()
                 .any(|c| matches!(c, b'(' | b'-' | b'.' | b'+') || *c >= 0xe2);
-            (clear && separators >= 2) || has_word_near(text, range, WORDS)
+            (clear && separators >= 2) || has_word_near(text, range, PHONE_WORDS)
         }
-        [b'2'..=b'9', ..] if national.len() == 7 => has_word_near(text, range, WORDS),
+        [b'2'..=b'9', ..] if national.len() == 7 => has_word_near(text, range, PHONE_WORDS),
         _ => false,
     }
 }
@@ -252,28 +232,37 @@ fn iban(text: &[u8], found: &[u8], range: Range<usize>) -> Option<Range<usize>> 
         .then_some(range)
 }
 
-fn zip(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {
-    if !is_a_word(text, range)
-        || is_in_a_row_of_numbers(text, range, b'-')
-        || is_in_a_row_of_numbers(text, range, b'.')
+fn npi(text: &[u8], found: &[u8], range: Range<usize>) -> Option<Range<usize>> {
+    let number = found.trim_ascii_end();
+    let range = range.start..range.start + number.len();
+    let alone = text.trim_ascii_end() == number;
+    (stands_apart_from_digits(text, &range)
+        && checks::npi(number)
+        && (alone || has_word_near(text, &range, NPI_WORDS)))
+    .then_some(range)
+}
+
+fn zip(text: &[u8], found: &[u8], range: Range<usize>) -> Option<Range<usize>> {
+    if let Some((state, b' ')) = found
+        .split_first_chunk()
+        .and_then(|(state, rest)| Some((state, *rest.first()?)))
     {
-        return false;
+        let code = range.start + 3..range.end;
+        return (is_a_word(text, &code) && is_after_a_city(text, *state, range.start)).then_some(code);
     }
-    found.len() == 10
-        || follows_a_state(text, range)
-        || has_word_near(text, range, &["zip", "postal", "postcode"])
+    (is_a_word(text, &range)
+        && !is_in_a_row_of_numbers(text, &range, b'-')
+        && !is_in_a_row_of_numbers(text, &range, b'.')
+        && (found.len() > 5 || has_word_near(text, &range, ZIP_WORDS)))
+    .then_some(range)
 }
 
 /// `, CA 94107`, or the same at the start of the text.
-fn follows_a_state(text: &[u8], range: &Range<usize>) -> bool {
+fn is_after_a_city(text: &[u8], state: [u8; 2], start: usize) -> bool {
     const STATES: &str = "AK AL AR AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE \
                           NH NJ NM NV NY OH OK OR PA PR RI SC SD TN TX UT VA VI VT WA WI WV WY";
-    let left = text.get(..range.start).unwrap_or_default();
-    let [rest @ .., a, b, b' '] = left else {
-        return false;
-    };
-    STATES.split(' ').any(|state| state.as_bytes() == [*a, *b])
-        && matches!(rest, [] | [.., b','] | [.., b',', b' '])
+    STATES.split(' ').any(|known| known.as_bytes() == state)
+        && matches!(text.get(..start), Some([] | [.., b','] | [.., b',', b' ']))
 }
 
 fn date(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {

@@ -48,6 +48,10 @@ pub(super) fn detect(
         {
             return Detected::Clean;
         }
+        // Documents within an array's quotes: what is found in one can't be replaced without reading it.
+        (Some(Known::Array(of)), Format::Text) if matches!(of.kind, Kind::Json | Kind::Jsonb) => {
+            opaque(detection, value, on_hit)
+        }
         (Some(Known::Scalar(_) | Known::Array(_)) | None, Format::Text) => {
             syntax(detection, value, out, on_hit)
         }

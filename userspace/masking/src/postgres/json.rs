@@ -16,7 +16,14 @@ pub(super) fn redact(
     on_hit: &mut dyn FnMut(&str),
 ) -> Option<bool> {
     // Escapes hide what they stand for, and an `n` that ends a line looks like a letter before a word.
-    let view = memchr::memchr(b'\\', document).map(|_| View::of(document));
+    let view = match memchr::memchr(b'\\', document) {
+        None => None,
+        // Other escapes hide neither digits nor marks.
+        Some(_) if !detection.is_possible(document) && memchr::memmem::find(document, b"\\u").is_none() => {
+            return Some(false);
+        }
+        Some(_) => Some(View::of(document)),
+    };
     let text = view.as_ref().map_or(document, |view| &view.text);
     let hits = detection.find(text);
     if hits.is_empty() {

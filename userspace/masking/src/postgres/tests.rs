@@ -238,9 +238,8 @@ proptest! {
         let masked = mask(&with, type_oid, format, &value, &mut out);
         prop_assert!(out.starts_with(b"before"));
         prop_assert!(masked == Masked::Value || out.len() == 6);
-        let all = crate::detect::tests::all(&with);
         let mut out = BytesMut::from(&b"before"[..]);
-        let detected = detect(&all, type_oid, format, &value, &mut out, |_| {});
+        let detected = detect(&crate::detect::tests::ALL, type_oid, format, &value, &mut out, |_| {});
         prop_assert!(out.starts_with(b"before"));
         prop_assert!(detected == Detected::Replaced || out.len() == 6);
     }
@@ -251,7 +250,7 @@ proptest! {
             for format in [Format::Text, Format::Binary] {
                 let mut out = BytesMut::new();
                 let _ = mask(&with, type_oid, format, value.as_bytes(), &mut out);
-                prop_assert!(!memchr::memmem::find(&out, value.as_bytes()).is_some());
+                prop_assert!(memchr::memmem::find(&out, value.as_bytes()).is_none());
             }
         }
     }
@@ -306,5 +305,4 @@ fn what_is_searched() {
             "{type_oid}"
         );
     }
-    let _ = Detector::ALL;
 }

@@ -5,7 +5,6 @@ use super::*;
 /// In each text, what is in `<>` is the hit; without any, nothing may be found.
 fn check(detector: Detector, texts: &[&str]) {
     let detection = one(detector);
-    let everything = all(&Mask::Redact);
     for marked in texts {
         let text = marked.replace(['<', '>'], "");
         let hits = detection.find(text.as_bytes());
@@ -17,7 +16,7 @@ fn check(detector: Detector, texts: &[&str]) {
         assert_eq!(&found, marked, "{detector}");
         // With the others, no less is covered.
         for hit in &hits {
-            let covered = everything
+            let covered = ALL
                 .find(text.as_bytes())
                 .iter()
                 .any(|other| other.range.start <= hit.range.start && hit.range.end <= other.range.end);
@@ -259,7 +258,7 @@ fn numbers_with_checks() {
         Detector::Npi,
         &[
             "<1234567893>",
-            " <1234567893> ",
+            "<1234567893>   ",
             "NPI <1234567893>",
             "{\"provider\": \"<1234567893>\"}",
             "order 1234567893",

@@ -1,5 +1,7 @@
 //! COPY data as the manual describes them, cut anywhere, and damaged. `postgres::tests::server` has real ones.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -30,9 +32,11 @@ fn plan() -> Vec<Column> {
     ]
 }
 
+static SSN: LazyLock<Arc<Detection>> =
+    LazyLock::new(|| Arc::new(Detection::new(&[(Detector::UsSsn.into(), Mask::Redact)]).unwrap()));
+
 fn rewriter(layout: Layout) -> Rewriter {
-    let detection = Detection::new(&[(Detector::UsSsn.into(), Mask::Redact)]).unwrap();
-    Rewriter::new(layout, plan(), Some(Arc::new(detection)), 64)
+    Rewriter::new(layout, plan(), Some(SSN.clone()), 64)
 }
 
 fn run<'a>(layout: &Layout, chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, CopyError> {

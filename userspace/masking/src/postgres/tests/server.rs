@@ -75,7 +75,7 @@ impl Server {
     }
 
     async fn connect(&self) -> Client {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let mut config = Config::new();
             match config
