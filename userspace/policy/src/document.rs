@@ -28,7 +28,7 @@ pub(crate) struct Document {
     /// What the policy is about; without it, everything.
     #[serde(default, deserialize_with = "mapping")]
     pub(crate) applies: AppliesDocument,
-    /// What happens to a statement that no rule matches.
+    /// What happens to a statement that no rule matches. With `deny`, `BEGIN`, `SET` and their like need a rule too.
     #[serde(default)]
     pub(crate) default: Default_,
     /// What happens to a statement that cannot be analysed completely, such as one that runs SQL given as text.
