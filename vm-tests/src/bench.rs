@@ -46,19 +46,19 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Result<Self> {
-        Self::named(unique())
+        Self::named(&unique())
     }
 
     /// Another one for the same scenario.
     pub(crate) fn new_beside(suffix: &str) -> Result<Self> {
-        Self::named(format!("{}-{suffix}", unique()))
+        Self::named(&format!("{}-{suffix}", unique()))
     }
 
-    fn named(name: String) -> Result<Self> {
+    fn named(name: &str) -> Result<Self> {
         let root = CgroupRoot::find()?;
         let place = Self {
-            pin_root: Path::new("/sys/fs/bpf").join(&name),
-            cgroup: Path::new("/").join(&name),
+            pin_root: Path::new("/sys/fs/bpf").join(name),
+            cgroup: Path::new("/").join(name),
             root,
         };
         fs::create_dir_all(place.directory("")).context("making a test cgroup")?;
@@ -150,7 +150,7 @@ impl Bench {
         let v4 = Server::protected(Ipv4Addr::LOCALHOST)?;
         let v6 = Server::protected(Ipv6Addr::LOCALHOST)?;
         let kernel = place.attach(mode)?;
-        let proxy = Proxy::start(kernel.flows())?;
+        let proxy = Proxy::start(&kernel.flows())?;
         kernel.scope(&[place.workload()])?;
         kernel.publish_listener(
             proxy.cookie,
@@ -173,7 +173,7 @@ impl Bench {
     }
 
     /// Connects from the scenario's cgroup in a way of `client`.
-    pub(crate) fn connect(&self, how: &str, to: impl ToString) -> Result<Got> {
+    pub(crate) fn connect(&self, how: &str, to: impl std::fmt::Display + Copy) -> Result<Got> {
         self.client(&[how, &to.to_string()])?.got()
     }
 

@@ -18,7 +18,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let procs = Path::new(cgroup).join("cgroup.procs");
     fs::write(&procs, "0").with_context(|| format!("joining {}", procs.display()))?;
     match (*how, rest) {
-        ("loop", [address]) => repeat::run(address.parse()?),
+        ("loop", [address]) => {
+            repeat::run(address.parse()?);
+            Ok(())
+        }
         ("close", [address, times]) => repeat::connect_and_close(address.parse()?, times.parse()?),
         ("facts", [address]) => ways::facts(address.parse()?),
         ("attach", [pins]) => {

@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         pin_root: PathBuf::from(pins),
         mode: Mode::Enforce,
     })?;
-    let proxy = Proxy::start(kernel.flows())?;
+    let proxy = Proxy::start(&kernel.flows())?;
     let ports = (proxy.v4.address.port(), proxy.v6.address.port());
     kernel.publish_listener(proxy.cookie, Some(ports.0), Some(ports.1))?;
     kernel.scope(&[Workload {

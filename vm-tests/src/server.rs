@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use interdict_kernel::{Flow, FlowLookup, netns_cookie};
+use interdict_kernel::{Flow, FlowLookup as _, Flows, netns_cookie};
 
 /// A thread that accepts, says one word, and closes.
 pub(crate) struct Server {
@@ -92,7 +92,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn start(lookup: impl FlowLookup + Clone + 'static) -> Result<Self> {
+    pub(crate) fn start(lookup: &Flows) -> Result<Self> {
         let cookie = netns_cookie(TcpListener::bind("127.0.0.1:0")?).context("SO_NETNS_COOKIE")?;
         let (sender, flows) = channel();
         let take = || -> OnAccept {

@@ -63,7 +63,7 @@ pub(crate) fn directory(root: &Path) -> PathBuf {
 }
 
 /// Removes the programs and then the maps, of every schema, whether or not a daemon runs. What was protected is open
-/// from then on. Removing what isn't there is no error.
+/// from then on; the kernel takes the hooks away a moment after this returns. Removing what isn't there is no error.
 ///
 /// # Errors
 /// Something could not be removed.

@@ -3,8 +3,9 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
+use interdict_kernel::{Hook, Verdict};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, eventually};
 use crate::{Outcome, Scenario};
 
 pub(super) const ALL: &[Scenario] = &[
@@ -84,6 +85,9 @@ fn closed() -> Result<Outcome> {
             ensure!(flow.tgid == id && flow.destination == server, "{flow:?}");
         }
     }
+    eventually("the kernel forgets closed sockets", || {
+        Ok(bench.kernel.counters()?.get(Hook::SockRelease, Verdict::Released) == 2 * TIMES as u64)
+    })?;
     Ok(Outcome::Pass)
 }
 
