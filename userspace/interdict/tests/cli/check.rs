@@ -43,6 +43,7 @@ fn good_settings_are_silent() {
     let directory = directory();
     for settings in [
         &format!("{SERVICE}{WORKLOADS}{POLICIES}"),
+        &format!("{SERVICE}{WORKLOADS}"),
         // the file is YAML 1.2 with names that older YAML takes for booleans
         &format!("services:\n  - {{ name: no, protocol: postgres, destinations: [\"db:5432\"] }}\n{WORKLOADS}policies: []\n"),
         "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, catalogue: { user: u, password: { file: secret } }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: 2190d }\n",

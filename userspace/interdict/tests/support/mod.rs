@@ -1,4 +1,5 @@
 //! A real PostgreSQL, a real daemon and a real cgroup for the end-to-end tests.
+#![allow(unreachable_pub, reason = "shared by several test programs")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot set up has failed")]
 

@@ -142,7 +142,8 @@ impl Engine {
         if self.skipping && tag != b'S' {
             return Step::Done;
         }
-        if matches!(tag, b'd' | b'c' | b'f') {
+        let data = matches!(tag, b'd' | b'c' | b'f');
+        if data || (self.phase == Phase::Replication && tag != b'Q') {
             out.to_server.extend_from_slice(message);
             return Step::Done;
         }

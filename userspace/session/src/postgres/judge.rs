@@ -7,7 +7,7 @@ use interdict_record::Micros;
 use interdict_sql::{Access, Analysis, Control, Effect, Effects, Gap, Statement};
 
 use super::refusal::{REFUSED, Refusal, SYNTAX};
-use super::{Engine, Phase};
+use super::Engine;
 use crate::catalogue::MaskMap;
 
 /// What is to become of a statement.
@@ -207,7 +207,6 @@ impl Engine {
         if let Some(refusal) = refusal {
             self.cut(&refusal, crate::EndReason::Refused, out);
         } else {
-            self.phase = Phase::Replication;
             out.to_server.extend_from_slice(&self.startup.message);
         }
     }

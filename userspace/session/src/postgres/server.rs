@@ -192,7 +192,7 @@ impl Engine {
             }
             Message::ReadyForQuery(status) => {
                 self.status = *status;
-                self.phase = Phase::Ready;
+                self.phase = if self.startup.replication { Phase::Replication } else { Phase::Ready };
             }
             Message::BackendKeyData { .. } => self.backend_key = Some(Bytes::copy_from_slice(whole)),
             Message::Authentication(_) | Message::ErrorResponse(_) | Message::NegotiateProtocolVersion(_) => {}

@@ -83,7 +83,14 @@ impl<'a> Walker<'a> {
             by_name.or(by_position).and_then(name::literal)
         };
         let Some(setting) = named("setting_name", 0) else {
-            self.facts.gap(Gap::ComputedSetting);
+            // pg_dump sets one by a name that it reads from pg_settings, to a list. A list is no boolean, no encoding and
+            // no role: whatever setting that is, it changes neither what texts mean nor who the session acts as.
+            match named("new_value", 1) {
+                Some(value) if value.contains(',') => {
+                    self.facts.settings.push(Setting { name: "*".to_owned(), value: Some(value), local: false });
+                }
+                _ => self.facts.gap(Gap::ComputedSetting),
+            }
             return;
         };
         let setting = setting.to_ascii_lowercase();
