@@ -223,14 +223,15 @@ mod tests {
 
     #[test]
     fn eperm_is_found_at_the_bottom() {
-        let bottom = io::Error::from_raw_os_error(libc::EPERM);
-        let error = aya::EbpfError::MapError(aya::maps::MapError::IoError(bottom));
-        assert!(matches!(
-            KernelError::load(error),
-            KernelError::NotPermitted { .. }
-        ));
-        let other = io::Error::from_raw_os_error(libc::EINVAL);
-        let error = aya::EbpfError::MapError(aya::maps::MapError::IoError(other));
-        assert!(matches!(KernelError::load(error), KernelError::Load(_)));
+        let error = |number| {
+            let io_error = io::Error::from_raw_os_error(number);
+            let error = aya::maps::MapError::CreateError {
+                name: "FLOW".to_owned(),
+                io_error,
+            };
+            KernelError::load(aya::EbpfError::MapError(error))
+        };
+        assert!(matches!(error(libc::EPERM), KernelError::NotPermitted { .. }));
+        assert!(matches!(error(libc::EINVAL), KernelError::Load(_)));
     }
 }
