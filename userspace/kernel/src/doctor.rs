@@ -104,7 +104,11 @@ pub fn doctor(pin_root: &Path) -> Report {
     let lsm = security_modules();
     if !lsm.iter().any(|module| module == "bpf") {
         shortfalls.push(Shortfall::new(
-            "the bpf security module is not in force",
+            if lsm.is_empty() {
+                "whether the bpf security module is in force can't be told (no /sys/kernel/security/lsm)"
+            } else {
+                "the bpf security module is not in force"
+            },
             "packet sockets, Unix sockets and a privileged workload's attack on the daemon can't be refused by the kernel",
             "boot with `bpf` in `lsm=`; run workloads without CAP_NET_RAW, CAP_BPF, CAP_SYS_ADMIN and CAP_SYS_PTRACE",
         ));
