@@ -62,7 +62,10 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
         Ok(Answer::No) => ExitCode::from(1),
         Err(error) => {
             // The reader of a pipe went away (`| head`): nobody is left to tell.
-            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            {
                 return ExitCode::SUCCESS;
             }
             if error.is::<WrongSettings>() {

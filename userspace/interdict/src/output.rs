@@ -22,28 +22,44 @@ const WIDEST: usize = 100;
 
 impl Table {
     pub(crate) fn new<const N: usize>(headings: [(&'static str, Align); N]) -> Self {
-        Self { headings: headings.into(), rows: Vec::new() }
+        Self {
+            headings: headings.into(),
+            rows: Vec::new(),
+        }
     }
 
     /// One cell a heading.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.headings.len(), "a cell for every heading");
-        self.rows.push(cells.into_iter().map(|cell| readable(&cell)).collect());
+        self.rows
+            .push(cells.into_iter().map(|cell| readable(&cell)).collect());
     }
 
     pub(crate) fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        let mut widths: Vec<usize> = self.headings.iter().map(|(heading, _)| heading.chars().count()).collect();
+        let mut widths: Vec<usize> = self
+            .headings
+            .iter()
+            .map(|(heading, _)| heading.chars().count())
+            .collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let headings: Vec<String> = self.headings.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+        let headings: Vec<String> = self
+            .headings
+            .iter()
+            .map(|(heading, _)| (*heading).to_owned())
+            .collect();
         for row in std::iter::once(&headings).chain(&self.rows) {
             let mut line = String::new();
             for ((cell, width), (_, align)) in row.iter().zip(&widths).zip(&self.headings) {
                 let blank = " ".repeat(width.saturating_sub(cell.chars().count()));
-                let (before, after) = if *align == Align::Left { ("", &*blank) } else { (&*blank, "") };
+                let (before, after) = if *align == Align::Left {
+                    ("", &*blank)
+                } else {
+                    (&*blank, "")
+                };
                 line.extend([before, cell, after, "  "]);
             }
             writeln!(to, "{}", line.trim_end())?;
@@ -54,7 +70,11 @@ impl Table {
 
 /// One line, without control characters, not too long.
 fn readable(cell: &str) -> String {
-    let mut line = cell.split_whitespace().collect::<Vec<_>>().join(" ").replace(|c: char| c.is_control(), "\u{fffd}");
+    let mut line = cell
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace(|c: char| c.is_control(), "\u{fffd}");
     if let Some((at, _)) = line.char_indices().nth(WIDEST) {
         line.truncate(at);
         line.push('…');
@@ -88,8 +108,16 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_cells_are_harmless() {
-        let mut table = Table::new([("NAME", Align::Left), ("ROWS", Align::Right), ("TEXT", Align::Left)]);
-        table.row(["a".to_owned(), "12345".to_owned(), "SELECT\n  1\x1b[2J".to_owned()]);
+        let mut table = Table::new([
+            ("NAME", Align::Left),
+            ("ROWS", Align::Right),
+            ("TEXT", Align::Left),
+        ]);
+        table.row([
+            "a".to_owned(),
+            "12345".to_owned(),
+            "SELECT\n  1\x1b[2J".to_owned(),
+        ]);
         table.row(["longer".to_owned(), "7".to_owned(), "é".repeat(101)]);
         let mut out = Vec::new();
         table.write(&mut out).unwrap();

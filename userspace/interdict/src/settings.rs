@@ -21,10 +21,9 @@ pub(crate) use self::values::{Destination, Endpoint};
 pub(crate) struct Settings {
     pub(crate) services: Vec<Service>,
     pub(crate) workloads: Vec<Workload>,
-    /// The policy files, as they were loaded.
-    pub(crate) policies: Vec<PathBuf>,
     pub(crate) audit: Audit,
     pub(crate) kernel: KernelMode,
+    #[expect(dead_code, reason = "refused as coming later, see `later`")]
     pub(crate) admin: Admin,
 }
 
@@ -40,8 +39,10 @@ pub(crate) struct Service {
     pub(crate) upstream: Upstream,
     /// What agents see.
     pub(crate) tls: Option<ServerTls>,
+    #[expect(dead_code, reason = "only `pass` is not refused as coming later, see `later`")]
     pub(crate) credentials: Credentials,
     /// Login for reading the catalogue.
+    #[expect(dead_code, reason = "refused as coming later, see `later`")]
     pub(crate) catalogue: Option<Login>,
     pub(crate) limits: Limits,
 }
@@ -141,7 +142,10 @@ pub(crate) enum Match {
     /// Glob over paths of executables.
     Executable(String),
     /// Kubernetes pods.
-    Pod { namespace: Option<String>, labels: Vec<(String, String)> },
+    Pod {
+        namespace: Option<String>,
+        labels: Vec<(String, String)>,
+    },
 }
 
 /// The record.
@@ -189,7 +193,7 @@ impl Default for Audit {
             directory: PathBuf::from("/var/lib/interdict/audit"),
             durability: Durability::Strict,
             segment_rows: 1_000_000,
-            segment_age: Duration::from_secs(300),
+            segment_age: Duration::from_mins(5),
             retention: None,
         }
     }
@@ -197,7 +201,11 @@ impl Default for Audit {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { socket: PathBuf::from("/run/interdict/admin.sock"), console: None, metrics: None }
+        Self {
+            socket: PathBuf::from("/run/interdict/admin.sock"),
+            console: None,
+            metrics: None,
+        }
     }
 }
 
@@ -207,4 +215,3 @@ impl Settings {
         read::load(path)
     }
 }
-

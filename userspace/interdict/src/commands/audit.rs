@@ -16,8 +16,17 @@ use crate::output::{self, Align};
 pub(super) fn audit(command: Audit) -> anyhow::Result<Answer> {
     match command {
         Audit::Verify { directory, json } => verify(&directory, json.json),
-        Audit::Scan { directory, table, rows, equal, json } => {
-            let filter = Filter { equal, ..filter(table, &rows) };
+        Audit::Scan {
+            directory,
+            table,
+            rows,
+            equal,
+            json,
+        } => {
+            let filter = Filter {
+                equal,
+                ..filter(table, &rows)
+            };
             scan(&directory, filter, json.json)
         }
         Audit::Stats { directory, json } => stats(&directory, json.json),
@@ -39,7 +48,8 @@ pub(super) fn rows(
     directory: &Path,
     filter: Filter,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Map<String, Value>>>> {
-    std::fs::read_dir(directory).with_context(|| format!("reading the audit directory {}", directory.display()))?;
+    std::fs::read_dir(directory)
+        .with_context(|| format!("reading the audit directory {}", directory.display()))?;
     Ok(interdict_audit::scan(directory, filter)?.map(|row| Ok(row?)))
 }
 
@@ -54,7 +64,13 @@ fn verify(directory: &Path, json: bool) -> anyhow::Result<Answer> {
     let report = interdict_audit::verify(directory)?;
     let mut out = std::io::stdout().lock();
     if json {
-        output::json(&mut out, &Verified { sound: report.sound(), report: &report })?;
+        output::json(
+            &mut out,
+            &Verified {
+                sound: report.sound(),
+                report: &report,
+            },
+        )?;
     } else {
         writeln!(out, "{report}")?;
     }
@@ -69,8 +85,25 @@ fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> 
         output::json_array(&mut out, rows)?;
     } else {
         let columns: &[&str] = match table {
-            Table::Sessions => &["started_at", "session_id", "service", "identity", "database", "db_user", "end_reason"],
-            Table::Statements => &["requested_at", "identity", "decision", "rule", "status", "rows", "masked_cells", "statement"],
+            Table::Sessions => &[
+                "started_at",
+                "session_id",
+                "service",
+                "identity",
+                "database",
+                "db_user",
+                "end_reason",
+            ],
+            Table::Statements => &[
+                "requested_at",
+                "identity",
+                "decision",
+                "rule",
+                "status",
+                "rows",
+                "masked_cells",
+                "statement",
+            ],
             Table::Policies => &["at", "name", "digest"],
             Table::Admin => &["at", "kind", "actor", "message"],
         };
@@ -98,8 +131,13 @@ fn stats(directory: &Path, json: bool) -> anyhow::Result<Answer> {
     ]);
     for (name, numbers) in &stats.tables {
         let (first, last) = numbers.days.clone().unwrap_or_default();
-        let [rows, unsealed, segments, bytes] =
-            [numbers.rows, numbers.unsealed_rows, numbers.segments, numbers.bytes].map(|number| number.to_string());
+        let [rows, unsealed, segments, bytes] = [
+            numbers.rows,
+            numbers.unsealed_rows,
+            numbers.segments,
+            numbers.bytes,
+        ]
+        .map(|number| number.to_string());
         table.row([(*name).to_owned(), rows, unsealed, segments, bytes, first, last]);
     }
     table.write(&mut out)?;

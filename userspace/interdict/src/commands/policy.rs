@@ -32,13 +32,21 @@ fn test(paths: &[PathBuf], json: bool) -> anyhow::Result<Answer> {
     let failed = results.iter().filter(|result| !result.passed()).count();
     let mut out = std::io::stdout().lock();
     if json {
-        output::json(&mut out, &serde_json::json!({ "passed": failed == 0, "tests": results }))?;
+        output::json(
+            &mut out,
+            &serde_json::json!({ "passed": failed == 0, "tests": results }),
+        )?;
     } else {
         for result in &results {
             writeln!(out, "{result}")?;
         }
         let passed = results.len().saturating_sub(failed);
-        writeln!(out, "{} policies, {} tests: {passed} passed, {failed} failed", files.len(), results.len())?;
+        writeln!(
+            out,
+            "{} policies, {} tests: {passed} passed, {failed} failed",
+            files.len(),
+            results.len()
+        )?;
     }
     Ok((failed == 0).into())
 }
@@ -66,16 +74,33 @@ fn policy_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn is_yaml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Answers yes whatever the decision is: the explanation was given.
 fn explain(arguments: Explain) -> anyhow::Result<Answer> {
-    let Explain { config, service, identity, database, user, statement, json } = arguments;
+    let Explain {
+        config,
+        service,
+        identity,
+        database,
+        user,
+        statement,
+        json,
+    } = arguments;
     let (settings, policies) = Settings::load(&config.config).map_err(WrongSettings)?;
     let Some(known) = settings.services.iter().find(|known| known.name == service) else {
-        let names: Vec<&str> = settings.services.iter().map(|known| known.name.as_str()).collect();
-        bail!("{}: no service `{service}`: expected one of {}", config.config.display(), names.join(", "));
+        let names: Vec<&str> = settings
+            .services
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect();
+        bail!(
+            "{}: no service `{service}`: expected one of {}",
+            config.config.display(),
+            names.join(", ")
+        );
     };
     let identity = caller(identity);
     let analysis = Analyzer::new(1 << 20).postgres(statement.as_bytes(), &PostgresSettings::default());
@@ -110,7 +135,13 @@ fn explain(arguments: Explain) -> anyhow::Result<Answer> {
 fn caller(facts: Vec<(String, String)>) -> Identity {
     let mut facts: BTreeMap<String, String> = facts.into_iter().collect();
     let name = facts.remove("name").unwrap_or_else(|| {
-        let named = [("pod_uid", "pod"), ("container_id", "container"), ("unit", "unit"), ("user", "user"), ("address", "address")];
+        let named = [
+            ("pod_uid", "pod"),
+            ("container_id", "container"),
+            ("unit", "unit"),
+            ("user", "user"),
+            ("address", "address"),
+        ];
         named
             .iter()
             .find_map(|(fact, kind)| Some(format!("{kind}:{}", facts.get(*fact)?)))

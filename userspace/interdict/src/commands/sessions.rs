@@ -12,10 +12,26 @@ use crate::settings::Settings;
 
 /// Sessions that match, those that are still open too.
 pub(super) fn sessions(arguments: Sessions) -> anyhow::Result<Answer> {
-    let Sessions { config, directory, rows, service, identity, workload, database, user, json } = arguments;
+    let Sessions {
+        config,
+        directory,
+        rows,
+        service,
+        identity,
+        workload,
+        database,
+        user,
+        json,
+    } = arguments;
     let directory: PathBuf = match directory {
         Some(directory) => directory,
-        None => Settings::load(&config.config).map_err(WrongSettings)?.0.audit.directory,
+        None => {
+            Settings::load(&config.config)
+                .map_err(WrongSettings)?
+                .0
+                .audit
+                .directory
+        }
     };
     let wanted = [
         ("service", service),
@@ -24,8 +40,15 @@ pub(super) fn sessions(arguments: Sessions) -> anyhow::Result<Answer> {
         ("database", database),
         ("db_user", user),
     ];
-    let equal = wanted.into_iter().filter_map(|(column, value)| Some((column.to_owned(), value?))).collect();
-    let filter = Filter { equal, open: true, ..audit::filter(Table::Sessions, &rows) };
+    let equal = wanted
+        .into_iter()
+        .filter_map(|(column, value)| Some((column.to_owned(), value?)))
+        .collect();
+    let filter = Filter {
+        equal,
+        open: true,
+        ..audit::filter(Table::Sessions, &rows)
+    };
     let rows = audit::rows(&directory, filter)?;
     let mut out = std::io::stdout().lock();
     if json.json {
@@ -50,7 +73,9 @@ pub(super) fn sessions(arguments: Sessions) -> anyhow::Result<Answer> {
         let text = |column| cell(&row, column);
         let started = text("started_at");
         // To the second: the rest is in the JSON.
-        let started = started.split_once('.').map_or(started.clone(), |(second, _)| format!("{second}Z"));
+        let started = started
+            .split_once('.')
+            .map_or(started.clone(), |(second, _)| format!("{second}Z"));
         let end = text("end_reason");
         table.row([
             started,

@@ -23,7 +23,9 @@ impl FromStr for When {
         {
             return Ok(Self(start.timestamp().as_microsecond()));
         }
-        let expected = || "expected a time (2026-05-01T12:00:00Z), a date (2026-05-01) or an age (90m, 12h, 7d)".to_owned();
+        let expected = || {
+            "expected a time (2026-05-01T12:00:00Z), a date (2026-05-01) or an age (90m, 12h, 7d)".to_owned()
+        };
         let at = text.len().checked_sub(1).ok_or_else(expected)?;
         let (number, unit) = text.split_at_checked(at).ok_or_else(expected)?;
         let seconds: i64 = match unit {
@@ -35,7 +37,9 @@ impl FromStr for When {
         };
         let age: u32 = number.parse().map_err(|_| expected())?;
         let age = seconds.checked_mul(age.into()).ok_or_else(expected)?;
-        let moment = Timestamp::now().checked_sub(SignedDuration::from_secs(age)).map_err(|_| expected())?;
+        let moment = Timestamp::now()
+            .checked_sub(SignedDuration::from_secs(age))
+            .map_err(|_| expected())?;
         Ok(Self(moment.as_microsecond()))
     }
 }
@@ -49,11 +53,17 @@ mod tests {
     #[test]
     fn times_dates_and_ages() {
         assert_eq!("2026-05-01T12:00:00.5Z".parse(), Ok(When(1_777_636_800_500_000)));
-        assert_eq!("2026-05-01T14:00:00+02:00".parse(), Ok(When(1_777_636_800_000_000)));
+        assert_eq!(
+            "2026-05-01T14:00:00+02:00".parse(),
+            Ok(When(1_777_636_800_000_000))
+        );
         assert_eq!("2026-05-01".parse(), Ok(When(1_777_593_600_000_000)));
         let now = Timestamp::now().as_microsecond();
         let When(hour_ago) = "60m".parse().unwrap();
-        assert!((3_599_000_000..3_610_000_000).contains(&(now - hour_ago)), "{hour_ago}");
+        assert!(
+            (3_599_000_000..3_610_000_000).contains(&(now - hour_ago)),
+            "{hour_ago}"
+        );
         for text in ["", "yesterday", "5", "m", "-5m", "5w", "99999999999d", "é"] {
             assert!(text.parse::<When>().is_err(), "{text}");
         }

@@ -13,6 +13,7 @@ const LATER: &[(&str, &str)] = &[
     ("services.protocol", "opaque"),
     ("services.destinations", "unix:*"),
     ("services.credentials.inject", "*"),
+    ("services.catalogue", "*"),
     ("workloads.match.user", "*"),
     ("workloads.match.executable", "*"),
     ("workloads.match.pod", "*"),
@@ -36,7 +37,10 @@ fn walk(node: &Node, path: &mut String, problems: &mut Problems) {
                 }
                 path.push_str(&key.name);
                 if LATER.contains(&(path, "*")) {
-                    problems.add(key.at, format!("`{}` is not supported in this version yet", key.name));
+                    problems.add(
+                        key.at,
+                        format!("`{}` is not supported in this version yet", key.name),
+                    );
                 } else {
                     walk(child, path, problems);
                 }
@@ -50,11 +54,17 @@ fn walk(node: &Node, path: &mut String, problems: &mut Problems) {
         }
         Value::Text(text) => {
             let listed = LATER.iter().find(|(key, value)| {
-                key == path && value.strip_suffix('*').map_or(value == text, |start| text.starts_with(start))
+                key == path
+                    && value
+                        .strip_suffix('*')
+                        .map_or(value == text, |start| text.starts_with(start))
             });
             if let Some((key, value)) = listed {
                 let key = key.rsplit('.').next().unwrap_or(key);
-                problems.add(node.at, format!("`{key}: {value}` is not supported in this version yet"));
+                problems.add(
+                    node.at,
+                    format!("`{key}: {value}` is not supported in this version yet"),
+                );
             }
         }
         Value::Null | Value::Bool | Value::Integer(_) | Value::Float => {}

@@ -86,8 +86,13 @@ impl Node {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value, referenced, .. } = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { at: referenced.into(), value })
+        let Spanned {
+            value, referenced, ..
+        } = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self {
+            at: referenced.into(),
+            value,
+        })
     }
 }
 
@@ -157,7 +162,13 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            map.push((Key { at: key.referenced.into(), name: key.value }, node));
+            map.push((
+                Key {
+                    at: key.referenced.into(),
+                    name: key.value,
+                },
+                node,
+            ));
         }
         Ok(Value::Map(map))
     }

@@ -17,12 +17,20 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), list: Vec::new() }
+        Self {
+            path: path.to_owned(),
+            list: Vec::new(),
+        }
     }
 
     pub(crate) fn add(&mut self, at: Position, message: impl Into<String>) {
         let Position { line, column } = at;
-        self.list.push(Diagnostic { path: self.path.clone(), line, column, message: message.into() });
+        self.list.push(Diagnostic {
+            path: self.path.clone(),
+            line,
+            column,
+            message: message.into(),
+        });
     }
 
     /// Mistakes in another file (a policy).
@@ -53,7 +61,13 @@ impl Problems {
             Value::Text(text) if !text.is_empty() => return Some(text),
             Value::Text(_) => self.add(node.at, format!("expected {what}, found an empty text")),
             Value::Bool | Value::Integer(_) | Value::Float => {
-                self.add(node.at, format!("expected {what}, found {} (quote it to make it text)", node.value.kind()));
+                self.add(
+                    node.at,
+                    format!(
+                        "expected {what}, found {} (quote it to make it text)",
+                        node.value.kind()
+                    ),
+                );
             }
             Value::Null | Value::List(_) | Value::Map(_) => self.expected(node, what),
         }
@@ -93,20 +107,41 @@ impl Problems {
             self.expected(node, format_args!("{what} with {}", one_of(known)));
             return None;
         };
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_str())) {
-            self.add(key.at, format!("unknown key `{}` in {what}: expected {}", key.name.escape_debug(), one_of(known)));
+        for (key, _) in entries
+            .iter()
+            .filter(|(key, _)| !known.contains(&key.name.as_str()))
+        {
+            self.add(
+                key.at,
+                format!(
+                    "unknown key `{}` in {what}: expected {}",
+                    key.name.escape_debug(),
+                    one_of(known)
+                ),
+            );
         }
         Some(Fields { at: node.at, entries })
     }
 
     /// A mapping with exactly one of these keys: a choice.
-    pub(crate) fn choice<'a>(&mut self, node: &'a Node, what: &str, known: &[&str]) -> Option<(&'a Key, &'a Node)> {
+    pub(crate) fn choice<'a>(
+        &mut self,
+        node: &'a Node,
+        what: &str,
+        known: &[&str],
+    ) -> Option<(&'a Key, &'a Node)> {
         let fields = self.fields(node, what, known)?;
-        let mut chosen = fields.entries.iter().filter(|(key, _)| known.contains(&key.name.as_str()));
+        let mut chosen = fields
+            .entries
+            .iter()
+            .filter(|(key, _)| known.contains(&key.name.as_str()));
         match (chosen.next(), chosen.next()) {
             (Some((key, value)), None) => return Some((key, value)),
             (Some(_), Some((second, _))) => {
-                self.add(second.at, format!("expected one key only in {what}: one of {}", one_of(known)));
+                self.add(
+                    second.at,
+                    format!("expected one key only in {what}: one of {}", one_of(known)),
+                );
             }
             (None, _) if fields.entries.is_empty() => {
                 self.add(node.at, format!("expected {what} with one of {}", one_of(known)));
@@ -127,11 +162,17 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// An absent key. One that is there without a value counts as there: it is a mistake and reported as such.
     pub(crate) fn get(&self, name: &str) -> Option<&'a Node> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
     }
 
     pub(crate) fn key(&self, name: &str) -> Option<Position> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(key, _)| key.at)
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(key, _)| key.at)
     }
 
     pub(crate) fn require(&self, name: &str, what: &str, problems: &mut Problems) -> Option<&'a Node> {

@@ -52,33 +52,58 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
     let fields = problems.fields(root, "the settings", &KEYS)?;
     later::refuse(root, problems);
-    let kernel = fields.get("kernel").map_or(Some(KernelMode::Enforce), |node| kernel(node, problems));
+    let kernel = fields
+        .get("kernel")
+        .map_or(Some(KernelMode::Enforce), |node| kernel(node, problems));
     let services = fields.require("services", "the protected services", problems);
-    let services = services.map(|node| service::all(node, kernel, problems)).unwrap_or_default();
-    let workloads = fields.get("workloads").map(|node| workload::all(node, problems)).unwrap_or_default();
+    let services = services
+        .map(|node| service::all(node, kernel, problems))
+        .unwrap_or_default();
+    let workloads = fields
+        .get("workloads")
+        .map(|node| workload::all(node, problems))
+        .unwrap_or_default();
     if kernel == Some(KernelMode::Enforce)
         && workloads.is_empty()
         && services.iter().any(|service| !service.destinations.is_empty())
-        && fields.get("workloads").is_none_or(|node| matches!(&node.value, Value::List(list) if list.is_empty()))
+        && fields
+            .get("workloads")
+            .is_none_or(|node| matches!(&node.value, Value::List(list) if list.is_empty()))
     {
         let at = fields.key("workloads").unwrap_or(root.at);
         problems.add(at, "expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled");
     }
     // Without policies everything is recorded and nothing is masked; the daemon says so when it starts.
-    let (policies, set) = match fields.get("policies") {
+    let policies = match fields.get("policies") {
         Some(node) => policies(node, "a list of policy files", problems),
-        None => (Vec::new(), Some(PolicySet::empty())),
+        None => Some(PolicySet::empty()),
     };
-    let audit = fields.get("audit").map(|node| audit(node, problems)).unwrap_or_default();
-    let admin = fields.get("admin").map(|node| admin(node, problems)).unwrap_or_default();
-    let settings = Settings { services, workloads, policies, audit, kernel: kernel?, admin };
-    Some((settings, set?))
+    let audit = fields
+        .get("audit")
+        .map(|node| audit(node, problems))
+        .unwrap_or_default();
+    let admin = fields
+        .get("admin")
+        .map(|node| admin(node, problems))
+        .unwrap_or_default();
+    let settings = Settings {
+        services,
+        workloads,
+        audit,
+        kernel: kernel?,
+        admin,
+    };
+    Some((settings, policies?))
 }
 
 fn kernel(node: &Node, problems: &mut Problems) -> Option<KernelMode> {
     let fields = problems.fields(node, "`kernel`", &["mode"])?;
     let mode = fields.require("mode", "`enforce`, `observe` or `off`", problems)?;
-    let modes = [("enforce", KernelMode::Enforce), ("observe", KernelMode::Observe), ("off", KernelMode::Off)];
+    let modes = [
+        ("enforce", KernelMode::Enforce),
+        ("observe", KernelMode::Observe),
+        ("off", KernelMode::Off),
+    ];
     one_word(mode, &modes, problems)
 }
 
@@ -87,14 +112,20 @@ fn one_word<T: Copy>(node: &Node, words: &[(&str, T)], problems: &mut Problems) 
     let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
     let expected = super::problems::one_of(&names);
     let text = problems.text(node, &expected)?;
-    let found = words.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    let found = words
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, value)| *value);
     if found.is_none() {
-        problems.add(node.at, format!("expected {expected}, found `{}`", text.escape_debug()));
+        problems.add(
+            node.at,
+            format!("expected {expected}, found `{}`", text.escape_debug()),
+        );
     }
     found
 }
 
-fn policies(node: &Node, what: &str, problems: &mut Problems) -> (Vec<PathBuf>, Option<PolicySet>) {
+fn policies(node: &Node, what: &str, problems: &mut Problems) -> Option<PolicySet> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut whole = matches!(node.value, Value::List(_));
     for entry in problems.list(node, what) {
@@ -107,14 +138,13 @@ fn policies(node: &Node, what: &str, problems: &mut Problems) -> (Vec<PathBuf>, 
             None => whole = false,
         }
     }
-    let set = match PolicySet::load(&paths) {
-        Ok(set) => Some(set).filter(|_| whole),
+    match PolicySet::load(&paths) {
+        Ok(set) => whole.then_some(set),
         Err(list) => {
             problems.extend(list);
             None
         }
-    };
-    (paths, set)
+    }
 }
 
 /// A path to a file that can be read now.
@@ -123,7 +153,10 @@ fn readable(node: &Node, what: &str, problems: &mut Problems) -> Option<PathBuf>
     let path = problems.resolve(text);
     let opened = File::open(&path).and_then(|file| file.metadata());
     match opened {
-        Ok(meta) if meta.is_dir() => problems.add(node.at, format!("expected {what}: {} is a directory", path.display())),
+        Ok(meta) if meta.is_dir() => problems.add(
+            node.at,
+            format!("expected {what}: {} is a directory", path.display()),
+        ),
         Ok(_) => return Some(path),
         Err(error) => problems.add(node.at, format!("expected {what}: {}: {error}", path.display())),
     }
@@ -132,7 +165,11 @@ fn readable(node: &Node, what: &str, problems: &mut Problems) -> Option<PathBuf>
 
 fn audit(node: &Node, problems: &mut Problems) -> Audit {
     let mut audit = Audit::default();
-    let Some(fields) = problems.fields(node, "`audit`", &["directory", "durability", "segment", "retention"]) else {
+    let Some(fields) = problems.fields(
+        node,
+        "`audit`",
+        &["directory", "durability", "segment", "retention"],
+    ) else {
         return audit;
     };
     if let Some(node) = fields.get("directory")
@@ -140,17 +177,29 @@ fn audit(node: &Node, problems: &mut Problems) -> Audit {
     {
         audit.directory = problems.resolve(path);
         if std::fs::metadata(&audit.directory).is_ok_and(|meta| !meta.is_dir()) {
-            problems.add(node.at, format!("expected a directory: {} is a file", audit.directory.display()));
+            problems.add(
+                node.at,
+                format!("expected a directory: {} is a file", audit.directory.display()),
+            );
         }
     }
     if let Some(node) = fields.get("durability") {
         audit.durability = durability(node, problems).unwrap_or(audit.durability);
     }
-    if let Some(fields) = fields.get("segment").and_then(|node| problems.fields(node, "`segment`", &["rows", "age"])) {
-        if let Some(rows) = fields.get("rows").and_then(|node| problems.count(node, "a number of rows from 1")) {
+    if let Some(fields) = fields
+        .get("segment")
+        .and_then(|node| problems.fields(node, "`segment`", &["rows", "age"]))
+    {
+        if let Some(rows) = fields
+            .get("rows")
+            .and_then(|node| problems.count(node, "a number of rows from 1"))
+        {
             audit.segment_rows = rows;
         }
-        if let Some(Span(age)) = fields.get("age").and_then(|node| problems.parse(node, "a duration such as 5m")) {
+        if let Some(Span(age)) = fields
+            .get("age")
+            .and_then(|node| problems.parse(node, "a duration such as 5m"))
+        {
             audit.segment_age = age;
         }
     }
@@ -171,7 +220,10 @@ fn durability(node: &Node, problems: &mut Problems) -> Option<Durability> {
             "strict" => Some(Durability::Strict),
             other => {
                 let other = other.escape_debug();
-                problems.add(node.at, format!("expected `strict` or `{{ batch: DURATION }}`, found `{other}`"));
+                problems.add(
+                    node.at,
+                    format!("expected `strict` or `{{ batch: DURATION }}`, found `{other}`"),
+                );
                 None
             }
         };
@@ -183,11 +235,21 @@ fn durability(node: &Node, problems: &mut Problems) -> Option<Durability> {
 
 fn admin(node: &Node, problems: &mut Problems) -> Admin {
     let mut admin = Admin::default();
-    let Some(fields) = problems.fields(node, "`admin`", &["socket", "console", "metrics"]) else { return admin };
-    if let Some(path) = fields.get("socket").and_then(|node| problems.text(node, "the path of a socket")) {
+    let Some(fields) = problems.fields(node, "`admin`", &["socket", "console", "metrics"]) else {
+        return admin;
+    };
+    if let Some(path) = fields
+        .get("socket")
+        .and_then(|node| problems.text(node, "the path of a socket"))
+    {
         admin.socket = problems.resolve(path);
     }
-    let mut listen = |name| fields.get(name).and_then(|node| problems.parse(node, "ADDRESS:PORT")).map(|Listen(at)| at);
+    let mut listen = |name| {
+        fields
+            .get(name)
+            .and_then(|node| problems.parse(node, "ADDRESS:PORT"))
+            .map(|Listen(at)| at)
+    };
     admin.console = listen("console");
     admin.metrics = listen("metrics");
     admin

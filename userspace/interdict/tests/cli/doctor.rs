@@ -9,7 +9,12 @@ fn the_document_and_the_exit_code_agree() {
     let result = run(&["doctor", "--json"]);
     let report: Value = serde_json::from_str(&result.stdout).unwrap();
     let shortfalls = report["shortfalls"].as_array().unwrap();
-    assert_eq!(result.code, i32::from(!shortfalls.is_empty()), "{}", result.stdout);
+    assert_eq!(
+        result.code,
+        i32::from(!shortfalls.is_empty()),
+        "{}",
+        result.stdout
+    );
     for shortfall in shortfalls {
         for part in ["what", "consequence", "remedy"] {
             assert!(!shortfall[part].as_str().unwrap().is_empty(), "{shortfall}");

@@ -14,7 +14,10 @@ fn usage_errors_are_2_and_help_is_0() {
         (&["audit", "verify"], 2),
         (&["policy", "explain", "--service", "clinic"], 2),
         (&["policy", "test"], 2),
-        (&["sessions", "--since", "yesterday", "--directory", "/nonexistent"], 2),
+        (
+            &["sessions", "--since", "yesterday", "--directory", "/nonexistent"],
+            2,
+        ),
     ] {
         let result = run(arguments);
         assert_eq!(result.code, code, "{arguments:?}: {}", result.stderr);
@@ -26,7 +29,11 @@ fn an_audit_that_cannot_be_looked_at_is_2() {
     for command in ["verify", "scan", "stats"] {
         let result = run(&["audit", command, "/nonexistent/audit"]);
         assert_eq!((result.code, result.stdout.as_str()), (2, ""), "{command}");
-        assert!(result.stderr.contains("/nonexistent/audit"), "{command}: {}", result.stderr);
+        assert!(
+            result.stderr.contains("/nonexistent/audit"),
+            "{command}: {}",
+            result.stderr
+        );
     }
     let result = run(&["sessions", "--directory", "/nonexistent/audit"]);
     assert_eq!(result.code, 2, "{}", result.stdout);
@@ -40,10 +47,25 @@ fn settings_that_are_wrong_stop_every_command_that_needs_them() {
         &["run", "--config", &file][..],
         &["check", "--config", &file],
         &["sessions", "--config", &file],
-        &["policy", "explain", "--config", &file, "--service", "a", "--statement", "SELECT 1"],
+        &[
+            "policy",
+            "explain",
+            "--config",
+            &file,
+            "--service",
+            "a",
+            "--statement",
+            "SELECT 1",
+        ],
     ] {
         let result = run(arguments);
         assert_eq!(result.code, 2, "{arguments:?}");
-        assert!(result.stderr.contains("interdict.yaml:1:11: expected at least one service"), "{}", result.stderr);
+        assert!(
+            result
+                .stderr
+                .contains("interdict.yaml:1:11: expected at least one service"),
+            "{}",
+            result.stderr
+        );
     }
 }

@@ -1,5 +1,11 @@
 //! The command line, from outside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's helper fails as its test does"
+)]
+
 mod check;
 mod doctor;
 mod example;

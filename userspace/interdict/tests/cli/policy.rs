@@ -33,24 +33,51 @@ fn tests_of_policies_pass_or_fail() {
     for path in [directory.path(), format!("{}/clinical.yaml", directory.path())] {
         let result = run(&["policy", "test", &path]);
         assert_eq!(result.code, 0, "{}{}", result.stdout, result.stderr);
-        assert!(result.stdout.ends_with("1 policies, 2 tests: 2 passed, 0 failed\n"), "{}", result.stdout);
+        assert!(
+            result
+                .stdout
+                .ends_with("1 policies, 2 tests: 2 passed, 0 failed\n"),
+            "{}",
+            result.stdout
+        );
     }
-    directory.write("clinical.yaml", &POLICY.replace("decision: allow", "decision: deny"));
+    directory.write(
+        "clinical.yaml",
+        &POLICY.replace(r#"masked: ["ssn"]"#, r#"masked: ["name"]"#),
+    );
     let result = run(&["policy", "test", &directory.path()]);
     assert_eq!(result.code, 1);
-    assert!(result.stdout.contains("FAILED") && result.stdout.contains("1 failed"), "{}", result.stdout);
+    assert!(
+        result.stdout.contains("FAILED") && result.stdout.contains("1 failed"),
+        "{}",
+        result.stdout
+    );
     let result = run(&["policy", "test", "--json", &directory.path()]);
     let report: Value = serde_json::from_str(&result.stdout).unwrap();
-    assert_eq!((result.code, &report["passed"], report["tests"].as_array().unwrap().len()), (1, &Value::Bool(false), 2));
+    assert_eq!(
+        (
+            result.code,
+            &report["passed"],
+            report["tests"].as_array().unwrap().len()
+        ),
+        (1, &Value::Bool(false), 2)
+    );
 }
 
 #[test]
 fn policies_that_cannot_be_tested_are_2() {
-    let directory = Directory::new(&[("clinical.yaml", &POLICY.replace("default: allow", "default: perhaps"))]);
+    let directory = Directory::new(&[(
+        "clinical.yaml",
+        &POLICY.replace("default: allow", "default: perhaps"),
+    )]);
     let file = format!("{}/clinical.yaml", directory.path());
     let result = run(&["policy", "test", &file]);
     assert_eq!(result.code, 2);
-    assert!(result.stderr.starts_with(&format!("{file}:3:")), "{}", result.stderr);
+    assert!(
+        result.stderr.starts_with(&format!("{file}:3:")),
+        "{}",
+        result.stderr
+    );
     let empty = Directory::new(&[]);
     assert_eq!(run(&["policy", "test", &empty.path()]).code, 2);
     assert_eq!(run(&["policy", "test", "/nonexistent/policy.yaml"]).code, 2);
@@ -62,16 +89,35 @@ fn an_explanation_names_the_rule() {
     let file = format!("{}/interdict.yaml", directory.path());
     let explain = |service: &str, identity: &str, statement: &str| {
         run(&[
-            "policy", "explain", "--config", &file, "--service", service, "--identity", identity, "--statement", statement,
+            "policy",
+            "explain",
+            "--config",
+            &file,
+            "--service",
+            service,
+            "--identity",
+            identity,
+            "--statement",
+            statement,
             "--json",
         ])
     };
     for (identity, statement, decision, rule) in [
-        ("unit=agent-1.service", "DROP TABLE patients", "deny", Some("no-destructive")),
+        (
+            "unit=agent-1.service",
+            "DROP TABLE patients",
+            "deny",
+            Some("no-destructive"),
+        ),
         ("unit=agent-1.service", "SELECT 1", "allow", None),
         // the policy is about units: another caller's statement meets none of it
         ("user=ann", "DROP TABLE patients", "allow", None),
-        ("name=unit:x", "DROP TABLE patients", "deny", Some("no-destructive")),
+        (
+            "name=unit:x",
+            "DROP TABLE patients",
+            "deny",
+            Some("no-destructive"),
+        ),
     ] {
         let result = explain("clinic", identity, statement);
         assert_eq!(result.code, 0, "{}", result.stderr);
@@ -81,7 +127,13 @@ fn an_explanation_names_the_rule() {
     }
     let result = explain("clinik", "user=ann", "SELECT 1");
     assert_eq!((result.code, result.stdout.as_str()), (2, ""));
-    assert!(result.stderr.contains("no service `clinik`: expected one of clinic"), "{}", result.stderr);
+    assert!(
+        result
+            .stderr
+            .contains("no service `clinik`: expected one of clinic"),
+        "{}",
+        result.stderr
+    );
 }
 
 #[test]

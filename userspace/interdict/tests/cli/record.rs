@@ -61,7 +61,10 @@ fn recorded() -> (Directory, String) {
         ..SessionEnded::default()
     })));
     records.push(session(SECOND, NOON + 3_600_000_000, "user:ann"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let audit = Audit::open(Config::new(&path, "host", "boot")).unwrap();
         audit.append(records).await.unwrap().durable().await.unwrap();
@@ -95,7 +98,11 @@ fn sessions_are_found() {
     let ids = |filters: &[&str]| -> Vec<String> {
         let arguments = [&["sessions", "--directory", &path, "--json"], filters].concat();
         let rows = json(&arguments);
-        rows.as_array().unwrap().iter().map(|row| row["session_id"].as_str().unwrap().to_owned()).collect()
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["session_id"].as_str().unwrap().to_owned())
+            .collect()
     };
     let (first, second) = (FIRST.to_string(), SECOND.to_string());
     for (filters, expected) in [
@@ -111,15 +118,29 @@ fn sessions_are_found() {
         assert_eq!(ids(filters).iter().collect::<Vec<_>>(), expected, "{filters:?}");
     }
     let reading = run(&["sessions", "--directory", &path]);
-    assert!(reading.stdout.starts_with("STARTED               SESSION"), "{}", reading.stdout);
-    assert!(reading.stdout.contains("2026-05-01T12:00:00Z  "), "{}", reading.stdout);
+    assert!(
+        reading.stdout.starts_with("STARTED               SESSION"),
+        "{}",
+        reading.stdout
+    );
+    assert!(
+        reading.stdout.contains("2026-05-01T12:00:00Z  "),
+        "{}",
+        reading.stdout
+    );
 
     // The same by the settings' own word for where the record is.
     let settings = format!(
         "services: [{{ name: clinic, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: {{ address: \"db:5432\" }} }}]\nkernel: {{ mode: off }}\naudit: {{ directory: {path} }}\n"
     );
     let file = directory.write("interdict.yaml", &settings);
-    assert_eq!(json(&["sessions", "--config", &file, "--json"]).as_array().unwrap().len(), 2);
+    assert_eq!(
+        json(&["sessions", "--config", &file, "--json"])
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -129,18 +150,32 @@ fn rows_are_read_and_counted() {
     assert_eq!(denied.as_array().unwrap().len(), 1);
     assert_eq!(denied[0]["statement"], "SELECT 2\n\u{1b}[2J");
     let reading = run(&["audit", "scan", &path]);
-    assert!(reading.stdout.contains("SELECT 2") && !reading.stdout.contains('\u{1b}'), "{}", reading.stdout);
+    assert!(
+        reading.stdout.contains("SELECT 2") && !reading.stdout.contains('\u{1b}'),
+        "{}",
+        reading.stdout
+    );
     let stats = json(&["audit", "stats", &path, "--json"]);
     assert_eq!(stats["tables"]["statements"]["rows"], 2);
     let reading = run(&["audit", "stats", &path]);
-    assert!(reading.stdout.lines().any(|line| line.starts_with("statements     2")), "{}", reading.stdout);
+    assert!(
+        reading
+            .stdout
+            .lines()
+            .any(|line| line.starts_with("statements     2")),
+        "{}",
+        reading.stdout
+    );
 }
 
 #[test]
 fn a_sound_record_is_0_and_a_changed_one_is_1() {
     let (_directory, path) = recorded();
     let report = json(&["audit", "verify", &path, "--json"]);
-    assert_eq!((&report["sound"], &report["findings"]), (&Value::Bool(true), &Value::Array(Vec::new())));
+    assert_eq!(
+        (&report["sound"], &report["findings"]),
+        (&Value::Bool(true), &Value::Array(Vec::new()))
+    );
 
     let statements = segments(&Path::new(&path).join("statements"));
     fs::remove_file(statements.first().unwrap()).unwrap();

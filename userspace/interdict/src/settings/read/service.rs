@@ -7,13 +7,21 @@ use super::super::node::{Node, Position, Value};
 use super::super::problems::Problems;
 use super::super::values::{Listen, Size};
 use super::super::{
-    Credentials, Destination, Endpoint, KernelMode, Limits, Login, Protocol, SecretSource, ServerTls, Service, TlsMode,
-    Upstream,
+    Credentials, Destination, Endpoint, KernelMode, Limits, Login, Protocol, SecretSource, ServerTls,
+    Service, TlsMode, Upstream,
 };
 use super::{one_word, readable};
 
 const KEYS: [&str; 9] = [
-    "name", "protocol", "destinations", "listen", "upstream", "tls", "credentials", "catalogue", "limits",
+    "name",
+    "protocol",
+    "destinations",
+    "listen",
+    "upstream",
+    "tls",
+    "credentials",
+    "catalogue",
+    "limits",
 ];
 
 /// What must be unique among services, and where it was first said.
@@ -30,37 +38,74 @@ pub(super) fn all(node: &Node, kernel: Option<KernelMode>, problems: &mut Proble
     if entries.is_empty() && matches!(node.value, Value::List(_)) {
         problems.add(node.at, "expected at least one service");
     }
-    entries.iter().filter_map(|entry| one(entry, kernel, &mut taken, problems)).collect()
+    entries
+        .iter()
+        .filter_map(|entry| one(entry, kernel, &mut taken, problems))
+        .collect()
 }
 
-fn one(node: &Node, kernel: Option<KernelMode>, taken: &mut Taken, problems: &mut Problems) -> Option<Service> {
+fn one(
+    node: &Node,
+    kernel: Option<KernelMode>,
+    taken: &mut Taken,
+    problems: &mut Problems,
+) -> Option<Service> {
     let fields = problems.fields(node, "a service", &KEYS)?;
     let name = fields.require("name", "what policies and the audit call the service", problems);
     let name = name.and_then(|node| self::name(node, "service", &mut taken.names, problems));
     let protocol = fields.require("protocol", "`postgres`, `mysql`, `http` or `opaque`", problems);
     let protocol = protocol.and_then(|node| self::protocol(node, problems));
-    let destinations =
-        fields.get("destinations").map(|node| destinations(node, taken, problems)).unwrap_or_default();
-    let listen = fields.get("listen").and_then(|node| listen(node, taken, problems));
-    let upstream = fields.get("upstream").map(|node| upstream(node, listen, problems)).unwrap_or_default();
+    let destinations = fields
+        .get("destinations")
+        .map(|node| destinations(node, taken, problems))
+        .unwrap_or_default();
+    let listen = fields
+        .get("listen")
+        .and_then(|node| listen(node, taken, problems));
+    let upstream = fields
+        .get("upstream")
+        .map(|node| upstream(node, listen, problems))
+        .unwrap_or_default();
 
     match (fields.key("listen"), fields.get("upstream")) {
-        (Some(at), None) => problems.add(at, "`listen` needs `upstream: { address: … }`: there is no destination to go by"),
-        (Some(_), Some(node)) if matches!(&node.value, Value::Map(map) if map.iter().all(|(key, _)| key.name != "address")) => {
-            problems.add(node.at, "expected `address` in `upstream`: `listen` has no destination to go by");
+        (Some(at), None) => problems.add(
+            at,
+            "`listen` needs `upstream: { address: … }`: there is no destination to go by",
+        ),
+        (Some(_), Some(node)) if matches!(&node.value, Value::Map(map) if map.iter().all(|(key, _)| key.name != "address")) =>
+        {
+            problems.add(
+                node.at,
+                "expected `address` in `upstream`: `listen` has no destination to go by",
+            );
         }
         _ => {}
     }
-    let no_destination = fields.get("destinations").is_none_or(|node| matches!(&node.value, Value::List(l) if l.is_empty()));
+    let no_destination = fields
+        .get("destinations")
+        .is_none_or(|node| matches!(&node.value, Value::List(l) if l.is_empty()));
     if no_destination && fields.key("listen").is_none() {
-        problems.add(fields.at, "expected `destinations`, `listen` or both: nothing would reach this service");
+        problems.add(
+            fields.at,
+            "expected `destinations`, `listen` or both: nothing would reach this service",
+        );
     } else if kernel == Some(KernelMode::Off) && fields.key("listen").is_none() {
-        problems.add(fields.at, "expected `listen`: with `kernel.mode: off` nothing is redirected to this service");
+        problems.add(
+            fields.at,
+            "expected `listen`: with `kernel.mode: off` nothing is redirected to this service",
+        );
     }
     let tls = fields.get("tls").and_then(|node| tls(node, problems));
-    let credentials = fields.get("credentials").map_or(Some(Credentials::Pass), |node| credentials(node, problems));
-    let catalogue = fields.get("catalogue").and_then(|node| login(node, "`catalogue`", problems));
-    let limits = fields.get("limits").map(|node| limits(node, problems)).unwrap_or_default();
+    let credentials = fields
+        .get("credentials")
+        .map_or(Some(Credentials::Pass), |node| credentials(node, problems));
+    let catalogue = fields
+        .get("catalogue")
+        .and_then(|node| login(node, "`catalogue`", problems));
+    let limits = fields
+        .get("limits")
+        .map(|node| limits(node, problems))
+        .unwrap_or_default();
     Some(Service {
         name: name?,
         protocol: protocol?,
@@ -82,12 +127,22 @@ pub(super) fn name(
     problems: &mut Problems,
 ) -> Option<String> {
     let name = problems.text(node, format_args!("the {what}'s name"))?;
-    if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
-        problems.add(node.at, "expected a name of at most 64 letters, digits, `-`, `_` and `.`");
+    if name.len() > 64
+        || !name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    {
+        problems.add(
+            node.at,
+            "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
+        );
         return None;
     }
     if let Some(first) = taken.get(name) {
-        problems.add(node.at, format!("the {what} name `{name}` is already used at line {}", first.line));
+        problems.add(
+            node.at,
+            format!("the {what} name `{name}` is already used at line {}", first.line),
+        );
         return None;
     }
     taken.insert(name.to_owned(), node.at);
@@ -95,7 +150,12 @@ pub(super) fn name(
 }
 
 fn protocol(node: &Node, problems: &mut Problems) -> Option<Protocol> {
-    let all = [Protocol::Postgres, Protocol::Mysql, Protocol::Http, Protocol::Opaque];
+    let all = [
+        Protocol::Postgres,
+        Protocol::Mysql,
+        Protocol::Http,
+        Protocol::Opaque,
+    ];
     one_word(node, &all.map(|protocol| (protocol.as_str(), protocol)), problems)
 }
 
@@ -103,10 +163,15 @@ fn destinations(node: &Node, taken: &mut Taken, problems: &mut Problems) -> Vec<
     let mut list = Vec::new();
     for entry in problems.list(node, "a list of destinations such as [\"10.0.3.7:5432\"]") {
         let what = "ADDRESS:PORT, NETWORK/PREFIX:PORT, NAME:PORT or unix:PATH";
-        let Some(destination) = problems.parse::<Destination>(entry, what) else { continue };
+        let Some(destination) = problems.parse::<Destination>(entry, what) else {
+            continue;
+        };
         if let Some(first) = taken.destinations.get(&destination) {
             let line = first.line;
-            problems.add(entry.at, format!("the destination {destination} is already protected at line {line}"));
+            problems.add(
+                entry.at,
+                format!("the destination {destination} is already protected at line {line}"),
+            );
             continue;
         }
         taken.destinations.insert(destination.clone(), entry.at);
@@ -119,11 +184,15 @@ fn listen(node: &Node, taken: &mut Taken, problems: &mut Problems) -> Option<Soc
     let Listen(address) = problems.parse(node, "ADDRESS:PORT")?;
     let same = |other: &SocketAddr| {
         let overlap = address.ip() == other.ip()
-            || (address.is_ipv4() == other.is_ipv4() && (address.ip().is_unspecified() || other.ip().is_unspecified()));
+            || (address.is_ipv4() == other.is_ipv4()
+                && (address.ip().is_unspecified() || other.ip().is_unspecified()));
         address.port() == other.port() && overlap
     };
     if let Some((_, first)) = taken.listens.iter().find(|(other, _)| same(other)) {
-        problems.add(node.at, format!("{address} is already listened on at line {}", first.line));
+        problems.add(
+            node.at,
+            format!("{address} is already listened on at line {}", first.line),
+        );
         return None;
     }
     taken.listens.push((address, node.at));
@@ -140,7 +209,10 @@ fn upstream(node: &Node, listen: Option<SocketAddr>, problems: &mut Problems) ->
         if let (Some(Endpoint::Address(address)), Some(listen)) = (&upstream.address, listen)
             && *address == listen
         {
-            problems.add(node.at, "expected another address than `listen`: the proxy would connect to itself");
+            problems.add(
+                node.at,
+                "expected another address than `listen`: the proxy would connect to itself",
+            );
         }
     }
     upstream.tls = fields.get("tls").and_then(|node| {
@@ -160,12 +232,27 @@ fn upstream(node: &Node, listen: Option<SocketAddr>, problems: &mut Problems) ->
         }
     }
     if let (Some(at), Some(mode @ (TlsMode::Prefer | TlsMode::Require))) = (fields.key("ca"), upstream.tls) {
-        let mode = if mode == TlsMode::Prefer { "prefer" } else { "require" };
-        problems.add(at, format!("`ca` has no use with `tls: {mode}`, which verifies nothing: expected `tls: verify-full`"));
+        let mode = if mode == TlsMode::Prefer {
+            "prefer"
+        } else {
+            "require"
+        };
+        problems.add(
+            at,
+            format!(
+                "`ca` has no use with `tls: {mode}`, which verifies nothing: expected `tls: verify-full`"
+            ),
+        );
     }
-    upstream.ca = fields.get("ca").and_then(|node| readable(node, "a file of certificates", problems));
-    let cert = fields.get("cert").and_then(|node| readable(node, "a certificate file", problems));
-    let key = fields.get("key").and_then(|node| readable(node, "a key file", problems));
+    upstream.ca = fields
+        .get("ca")
+        .and_then(|node| readable(node, "a file of certificates", problems));
+    let cert = fields
+        .get("cert")
+        .and_then(|node| readable(node, "a certificate file", problems));
+    let key = fields
+        .get("key")
+        .and_then(|node| readable(node, "a key file", problems));
     match (fields.key("cert"), fields.key("key")) {
         (Some(at), None) => problems.add(at, "`cert` needs `key`"),
         (None, Some(at)) => problems.add(at, "`key` needs `cert`"),
@@ -176,11 +263,18 @@ fn upstream(node: &Node, listen: Option<SocketAddr>, problems: &mut Problems) ->
 
 fn tls(node: &Node, problems: &mut Problems) -> Option<ServerTls> {
     let fields = problems.fields(node, "`tls`", &["certificate", "key"])?;
-    let certificate = fields.require("certificate", "a certificate file; `tls` needs both it and its key", problems);
+    let certificate = fields.require(
+        "certificate",
+        "a certificate file; `tls` needs both it and its key",
+        problems,
+    );
     let certificate = certificate.and_then(|node| readable(node, "a certificate file", problems));
     let key = fields.require("key", "the certificate's key file; `tls` needs both", problems);
     let key = key.and_then(|node| readable(node, "a key file", problems));
-    Some(ServerTls { certificate: certificate?, key: key? })
+    Some(ServerTls {
+        certificate: certificate?,
+        key: key?,
+    })
 }
 
 fn credentials(node: &Node, problems: &mut Problems) -> Option<Credentials> {
@@ -189,7 +283,10 @@ fn credentials(node: &Node, problems: &mut Problems) -> Option<Credentials> {
             return Some(Credentials::Pass);
         }
         let text = text.escape_debug();
-        problems.add(node.at, format!("expected `pass` or `{{ inject: {{ user: …, password: … }} }}`, found `{text}`"));
+        problems.add(
+            node.at,
+            format!("expected `pass` or `{{ inject: {{ user: …, password: … }} }}`, found `{text}`"),
+        );
         return None;
     }
     let (_, inject) = problems.choice(node, "`credentials` (or `pass`)", &["inject"])?;
@@ -202,7 +299,10 @@ fn login(node: &Node, what: &str, problems: &mut Problems) -> Option<Login> {
     let user = user.and_then(|node| problems.text(node, "a user of the service").map(str::to_owned));
     let password = fields.require("password", "where the password comes from", problems);
     let password = password.and_then(|node| secret(node, problems));
-    Some(Login { user: user?, password: password? })
+    Some(Login {
+        user: user?,
+        password: password?,
+    })
 }
 
 fn secret(node: &Node, problems: &mut Problems) -> Option<SecretSource> {
@@ -219,7 +319,10 @@ fn secret(node: &Node, problems: &mut Problems) -> Option<SecretSource> {
         "credential" => {
             let name = problems.text(value, "the name of a systemd credential")?;
             if name.contains('/') || name.starts_with('.') {
-                problems.add(value.at, "expected the name of a systemd credential, without a path");
+                problems.add(
+                    value.at,
+                    "expected the name of a systemd credential, without a path",
+                );
                 return None;
             }
             SecretSource::Credential(name.to_owned())
@@ -240,9 +343,15 @@ fn secret(node: &Node, problems: &mut Problems) -> Option<SecretSource> {
 }
 
 fn limits(node: &Node, problems: &mut Problems) -> Limits {
-    let Some(fields) = problems.fields(node, "`limits`", &["message", "pipeline"]) else { return Limits::default() };
-    let message = fields.get("message").and_then(|node| problems.parse(node, "a size such as 64MiB"));
-    let pipeline = fields.get("pipeline").and_then(|node| problems.count(node, "a number of requests from 1"));
+    let Some(fields) = problems.fields(node, "`limits`", &["message", "pipeline"]) else {
+        return Limits::default();
+    };
+    let message = fields
+        .get("message")
+        .and_then(|node| problems.parse(node, "a size such as 64MiB"));
+    let pipeline = fields
+        .get("pipeline")
+        .and_then(|node| problems.count(node, "a number of requests from 1"));
     Limits {
         message: message.map(|Size(bytes)| bytes),
         pipeline: pipeline.and_then(|count| usize::try_from(count).ok()),
