@@ -29,7 +29,10 @@ const OPENING: Duration = Duration::from_secs(30);
 /// Runs until it is told to stop. `config` is where the settings came from, for reloading.
 pub(crate) fn daemon(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::Result<()> {
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     runtime.block_on(run(config, settings, policies))
 }
 
@@ -45,7 +48,11 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     let (stop, shutdown) = watch::channel(false);
 
     let enforced = settings.kernel != KernelMode::Off;
-    let kernel = if enforced { Some(kernel::Kernel::attach(&settings).await?) } else { None };
+    let kernel = if enforced {
+        Some(kernel::Kernel::attach(&settings).await?)
+    } else {
+        None
+    };
     let proxy = Arc::new(Proxy {
         shared: Arc::clone(&shared),
         audit: Arc::clone(&audit),
@@ -61,13 +68,21 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     listeners::explicit(&settings, &workers, &mut tasks)?;
 
     // Everything is on the record before anything can be redirected.
-    let mut first = vec![event("start", "daemon", format!("interdict {} started", env!("CARGO_PKG_VERSION")))];
+    let mut first = vec![event(
+        "start",
+        "daemon",
+        format!("interdict {} started", env!("CARGO_PKG_VERSION")),
+    )];
     first.extend(policies_in_force(&policies));
     audit.append(first).await?.durable().await?;
     if let Some(kernel) = &kernel {
         kernel.open(&workers, &mut tasks)?;
         kernel.report(&audit, &mut tasks)?;
-        let what = if kernel.adopted() { "took over the programs of an earlier daemon" } else { "attached the programs" };
+        let what = if kernel.adopted() {
+            "took over the programs of an earlier daemon"
+        } else {
+            "attached the programs"
+        };
         let _queued = audit.append(vec![event("attach", "daemon", what)]).await?;
     }
     if policies.sources().next().is_none() {
@@ -89,13 +104,18 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     if let Some(workers) = Arc::into_inner(workers) {
         tokio::task::spawn_blocking(move || workers.join()).await?;
     }
-    let _queued = audit.append(vec![event("stop", "daemon", "the daemon stopped")]).await?;
+    let _queued = audit
+        .append(vec![event("stop", "daemon", "the daemon stopped")])
+        .await?;
     audit.close().await.context("sealing the audit")?;
     Ok(())
 }
 
 fn open_audit(settings: &settings::Audit) -> anyhow::Result<Audit> {
-    let host = nix::unistd::gethostname().context("the host's name")?.to_string_lossy().into_owned();
+    let host = nix::unistd::gethostname()
+        .context("the host's name")?
+        .to_string_lossy()
+        .into_owned();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("the boot id")?;
     let mut config = Config::new(&settings.directory, host, boot.trim());
     config.durability = match settings.durability {
@@ -112,7 +132,11 @@ async fn reload(config: &Path, shared: &Shared, audit: &Audit) {
     let records = match Settings::load(config) {
         Ok((_, policies)) => {
             let policies = Arc::new(policies);
-            let mut records = vec![event("reload", "daemon", "new policies are in force; other settings need a restart")];
+            let mut records = vec![event(
+                "reload",
+                "daemon",
+                "new policies are in force; other settings need a restart",
+            )];
             records.extend(policies_in_force(&policies));
             tracing::info!(digest = policies.digest(), "new policies are in force");
             shared.policies.store(policies);
@@ -122,8 +146,16 @@ async fn reload(config: &Path, shared: &Shared, audit: &Audit) {
             for problem in &problems {
                 tracing::error!("{problem}");
             }
-            let list = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-            vec![event("reload_refused", "daemon", format!("the policies in force stay: {list}"))]
+            let list = problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n");
+            vec![event(
+                "reload_refused",
+                "daemon",
+                format!("the policies in force stay: {list}"),
+            )]
         }
     };
     if let Err(error) = audit.append(records).await {

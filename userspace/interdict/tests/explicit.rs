@@ -1,5 +1,11 @@
 //! The explicit listener, with a real PostgreSQL behind it: masking, refusals, the record.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod support;
 
@@ -17,7 +23,12 @@ fn stage(policy: Option<&str>) -> Stage {
     let directory = scratch();
     let (settings, port) = explicit_settings(directory.path(), server.port, policy);
     let daemon = Daemon::start(&settings, &directory.path().join("audit"));
-    Stage { server, daemon, port, directory }
+    Stage {
+        server,
+        daemon,
+        port,
+        directory,
+    }
 }
 
 fn ask(port: u16, sql: &str) -> String {
@@ -34,7 +45,9 @@ fn refused(port: u16, sql: &str) -> String {
 
 async fn client(port: u16) -> tokio_postgres::Client {
     let settings = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres");
-    let (client, connection) = tokio_postgres::connect(&settings, tokio_postgres::NoTls).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&settings, tokio_postgres::NoTls)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     client
 }
@@ -43,19 +56,37 @@ async fn client(port: u16) -> tokio_postgres::Client {
 fn psql_sees_masked_columns_and_everything_else_as_it_is() {
     let stage = stage(Some(POLICY));
     assert_eq!(
-        ask(stage.port, "select id, name, ssn, mrn, email, phone, dob, notes, weight from patients order by id"),
+        ask(
+            stage.port,
+            "select id, name, ssn, mrn, email, phone, dob, notes, weight from patients order by id"
+        ),
         "1|Ada Example|*****6789|[redacted]|[redacted]||0001-01-01|recovering well|0\n\
          2|Bo Sample|*****9999|[redacted]|[redacted]||0001-01-01|call back|0\n\
          3|Cy Null|||||||\n"
     );
-    assert_eq!(ask(stage.port, "select * from visits where id < 500"), stage.server.psql("select * from visits where id < 500"));
-    // An alias, a sub-query, a join and a view do not change where a value comes from.
-    assert_eq!(ask(stage.port, "select x.harmless from (select ssn as harmless from patients where id = 1) x"), "*****6789\n");
     assert_eq!(
-        ask(stage.port, "select v.id, p.ssn from visits v join patients p on p.id = v.patient where v.id = 3"),
+        ask(stage.port, "select * from visits where id < 500"),
+        stage.server.psql("select * from visits where id < 500")
+    );
+    // An alias, a sub-query, a join and a view do not change where a value comes from.
+    assert_eq!(
+        ask(
+            stage.port,
+            "select x.harmless from (select ssn as harmless from patients where id = 1) x"
+        ),
+        "*****6789\n"
+    );
+    assert_eq!(
+        ask(
+            stage.port,
+            "select v.id, p.ssn from visits v join patients p on p.id = v.patient where v.id = 3"
+        ),
         "3|*****6789\n"
     );
-    assert_eq!(ask(stage.port, "select id, name from patient_names where id = 1"), "1|Ada Example\n");
+    assert_eq!(
+        ask(stage.port, "select id, name from patient_names where id = 1"),
+        "1|Ada Example\n"
+    );
 }
 
 #[test]
@@ -75,34 +106,66 @@ fn what_cannot_be_traced_is_refused_and_the_session_lives_on() {
         "select ssn into cheat from patients",
     ] {
         let error = refused(stage.port, sql);
-        assert!(error.contains("interdict:") && error.contains("HINT"), "{sql}: {error}");
+        assert!(
+            error.contains("interdict:") && error.contains("HINT"),
+            "{sql}: {error}"
+        );
     }
     let script = "select upper(ssn) from patients; \nselect 'alive'";
-    let output = support::psql_command(stage.port).arg("-f").arg(write(&stage, script)).output().unwrap();
+    let output = support::psql_command(stage.port)
+        .arg("-f")
+        .arg(write(&stage, script))
+        .output()
+        .unwrap();
     assert_eq!(text(&output.stdout), "alive\n");
-    assert_eq!(stage.server.psql("select count(*) from pg_class where relname = 'cheat'"), "0\n");
+    assert_eq!(
+        stage
+            .server
+            .psql("select count(*) from pg_class where relname = 'cheat'"),
+        "0\n"
+    );
 }
 
 #[test]
 fn a_destructive_statement_is_refused_in_the_protocols_form_and_never_reaches_the_server() {
     let stage = stage(Some(POLICY));
-    let script = "\\set VERBOSITY verbose\nbegin;\nselect 1;\ndrop table visits;\nselect 'still here';\ncommit;\n";
-    let output = support::psql_command(stage.port).arg("-f").arg(write(&stage, script)).output().unwrap();
+    let script =
+        "\\set VERBOSITY verbose\nbegin;\nselect 1;\ndrop table visits;\nselect 'still here';\ncommit;\n";
+    let output = support::psql_command(stage.port)
+        .arg("-f")
+        .arg(write(&stage, script))
+        .output()
+        .unwrap();
     assert_eq!(text(&output.stdout), "BEGIN\n1\nstill here\nCOMMIT\n");
     let error = text(&output.stderr);
-    assert!(error.contains("ERROR:  42501: interdict: destructive statements are refused on clinical data"), "{error}");
-    for evasion in ["DR/**/OP TABLE visits", "dRoP\n TABLE\tvisits", "select 1; drop table visits", "delete from visits where true"] {
+    assert!(
+        error.contains("ERROR:  42501: interdict: destructive statements are refused on clinical data"),
+        "{error}"
+    );
+    for evasion in [
+        "DR/**/OP TABLE visits",
+        "dRoP\n TABLE\tvisits",
+        "select 1; drop table visits",
+        "delete from visits where true",
+    ] {
         let _ = psql(stage.port, evasion);
     }
     assert_eq!(stage.server.psql("select count(*) from visits"), "2000\n");
-    assert!(!stage.server.log().to_lowercase().contains("drop table"), "{}", stage.server.log());
+    assert!(
+        !stage.server.log().to_lowercase().contains("drop table"),
+        "{}",
+        stage.server.log()
+    );
 }
 
 #[tokio::test]
 async fn prepared_statements_are_masked_each_time_in_text_and_binary() {
     let stage = stage(Some(POLICY));
     let client = client(stage.port).await;
-    let statement = client.prepare("select id, ssn, dob, weight, phone from patients where id = $1").await.unwrap();
+    let statement = client
+        .prepare("select id, ssn, dob, weight, phone from patients where id = $1")
+        .await
+        .unwrap();
     for _ in 0..3 {
         let row = client.query_one(&statement, &[&1_i32]).await.unwrap();
         assert_eq!(row.get::<_, i32>(0), 1);
@@ -113,19 +176,34 @@ async fn prepared_statements_are_masked_each_time_in_text_and_binary() {
     let nulls = client.query_one(&statement, &[&3_i32]).await.unwrap();
     assert_eq!(nulls.get::<_, Option<String>>(1), None);
     assert_eq!(nulls.get::<_, Option<i32>>(3), None);
-    let error = client.query("select upper(ssn) from patients", &[]).await.unwrap_err();
+    let error = client
+        .query("select upper(ssn) from patients", &[])
+        .await
+        .unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
     let error = client.query("drop table visits", &[]).await.unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
     assert!(error.as_db_error().unwrap().message().contains("no-destructive"));
-    assert_eq!(client.query_one("select 1 + $1", &[&1_i32]).await.unwrap().get::<_, i32>(0), 2);
+    assert_eq!(
+        client
+            .query_one("select 1 + $1", &[&1_i32])
+            .await
+            .unwrap()
+            .get::<_, i32>(0),
+        2
+    );
     // Many in flight at once: each gets its own answer.
     let asked = (1..=200).map(|id| {
         let (client, statement) = (&client, &statement);
         async move { client.query(statement, &[&(1 + id % 2)]).await.unwrap()[0].get::<_, String>(1) }
     });
     let answers = futures_util::future::join_all(asked).await;
-    assert!(answers.iter().enumerate().all(|(at, ssn)| ssn == if (at + 1) % 2 == 0 { "*****6789" } else { "*****9999" }));
+    assert!(answers.iter().enumerate().all(|(at, ssn)| ssn
+        == if (at + 1) % 2 == 0 {
+            "*****6789"
+        } else {
+            "*****9999"
+        }));
 }
 
 #[tokio::test]
@@ -133,17 +211,30 @@ async fn a_refused_statement_undoes_the_pipeline_that_it_is_part_of() {
     let stage = stage(Some(POLICY));
     let mut client = client(stage.port).await;
     let transaction = client.transaction().await.unwrap();
-    transaction.execute("insert into visits values (9001, 1, now(), 'x')", &[]).await.unwrap();
+    transaction
+        .execute("insert into visits values (9001, 1, now(), 'x')", &[])
+        .await
+        .unwrap();
     assert!(transaction.execute("drop table visits", &[]).await.is_err());
     drop(transaction);
-    assert_eq!(client.query_one("select count(*) from visits where id = 9001", &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(
+        client
+            .query_one("select count(*) from visits where id = 9001", &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0),
+        0
+    );
 }
 
 #[test]
 fn a_result_that_grows_too_large_is_ended_by_its_rule() {
     let stage = stage(Some(POLICY));
     let error = refused(stage.port, "select * from visits");
-    assert!(error.contains("more than 1000 rows at once are refused"), "{error}");
+    assert!(
+        error.contains("more than 1000 rows at once are refused"),
+        "{error}"
+    );
     assert_eq!(ask(stage.port, "select count(*) from visits"), "2000\n");
 }
 
@@ -166,8 +257,15 @@ fn everything_is_on_the_record_and_the_record_is_sound() {
     let audit = stage.daemon.audit.clone();
     assert_sound(&audit);
     let rows = audit_rows(&audit, "statements");
-    let own: Vec<_> = rows.iter().filter(|row| !row["flags"].to_string().contains("interdict")).collect();
-    let find = |needle: &str| own.iter().find(|row| row["statement"].as_str().unwrap().contains(needle)).unwrap_or_else(|| panic!("{needle}: {own:#?}"));
+    let own: Vec<_> = rows
+        .iter()
+        .filter(|row| !row["flags"].to_string().contains("interdict"))
+        .collect();
+    let find = |needle: &str| {
+        own.iter()
+            .find(|row| row["statement"].as_str().unwrap().contains(needle))
+            .unwrap_or_else(|| panic!("{needle}: {own:#?}"))
+    };
     let read = find("patients");
     assert_eq!(read["decision"], "mask");
     assert_eq!(read["rows"], 1);
@@ -176,11 +274,18 @@ fn everything_is_on_the_record_and_the_record_is_sound() {
     assert_eq!(read["columns"][1]["origin"], "public.patients.ssn");
     assert!(read["columns"][1]["mask"].as_str().unwrap().contains("partial"));
     let drop = find("drop table");
-    assert_eq!((&drop["decision"], &drop["rule"], &drop["sqlstate"]), (&"deny".into(), &"no-destructive".into(), &"42501".into()));
+    assert_eq!(
+        (&drop["decision"], &drop["rule"], &drop["sqlstate"]),
+        (&"deny".into(), &"no-destructive".into(), &"42501".into())
+    );
     assert!(drop["effects"].to_string().contains("drop"));
     let sessions = audit_rows(&audit, "sessions");
     assert_eq!(sessions.len(), 3);
-    assert!(sessions.iter().all(|row| row["end_reason"] == "client" && row["db_user"] == "postgres"));
+    assert!(
+        sessions
+            .iter()
+            .all(|row| row["end_reason"] == "client" && row["db_user"] == "postgres")
+    );
 }
 
 #[test]
@@ -216,17 +321,27 @@ fn a_new_policy_takes_hold_at_the_next_statement_and_a_broken_one_does_not() {
 fn something_else_than_postgres_is_refused_and_recorded() {
     use std::io::{Read as _, Write as _};
     let mut stage = stage(None);
-    for hello in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0, 0, 0, 3], &[0x16, 3, 1, 0, 200, 1], &[0xff; 64]] {
+    for hello in [
+        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        &[0, 0, 0, 3],
+        &[0x16, 3, 1, 0, 200, 1],
+        &[0xff; 64],
+    ] {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", stage.port)).unwrap();
         stream.write_all(hello).unwrap();
         let mut answer = Vec::new();
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+            .unwrap();
         let _ = stream.read_to_end(&mut answer);
     }
     stage.daemon.stop();
     let sessions = audit_rows(&stage.daemon.audit, "sessions");
     assert_eq!(sessions.len(), 4);
-    assert!(sessions.iter().all(|row| row["end_reason"] != "client"), "{sessions:#?}");
+    assert!(
+        sessions.iter().all(|row| row["end_reason"] != "client"),
+        "{sessions:#?}"
+    );
 }
 
 fn write(stage: &Stage, script: &str) -> std::path::PathBuf {

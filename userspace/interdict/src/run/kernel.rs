@@ -33,32 +33,60 @@ struct Numbers {
 impl Kernel {
     /// Attaches, or takes over what an earlier daemon attached. Nothing is protected newly yet.
     pub(super) async fn attach(settings: &Settings) -> anyhow::Result<Self> {
-        let mut numbers = Numbers { services: HashMap::new(), workloads: HashMap::new() };
+        let mut numbers = Numbers {
+            services: HashMap::new(),
+            workloads: HashMap::new(),
+        };
         for (index, service) in settings.services.iter().enumerate() {
-            let before = numbers.services.insert(stable_id(&service.name), (index, service.name.clone()));
+            let before = numbers
+                .services
+                .insert(stable_id(&service.name), (index, service.name.clone()));
             if let Some((_, other)) = before {
-                bail!("the services {other} and {} have the same number by chance: rename one", service.name);
+                bail!(
+                    "the services {other} and {} have the same number by chance: rename one",
+                    service.name
+                );
             }
         }
         let mut workloads = Vec::new();
         for workload in &settings.workloads {
-            numbers.workloads.insert(stable_id(&workload.name), workload.name.clone());
-            let mut entry = interdict_kernel::Workload { name: workload.name.clone(), ..Default::default() };
+            numbers
+                .workloads
+                .insert(stable_id(&workload.name), workload.name.clone());
+            let mut entry = interdict_kernel::Workload {
+                name: workload.name.clone(),
+                ..Default::default()
+            };
             match &workload.matches {
                 Match::Cgroup(glob) => entry.paths.push(glob.clone()),
                 Match::Unit(glob) => entry.units.push(glob.clone()),
                 Match::User(_) | Match::Executable(_) | Match::Pod { .. } => {
-                    bail!("workload {}: only cgroup and unit can be matched yet", workload.name)
+                    bail!(
+                        "workload {}: only cgroup and unit can be matched yet",
+                        workload.name
+                    )
                 }
             }
             workloads.push(entry);
         }
-        let mode = if settings.kernel == KernelMode::Observe { Mode::Observe } else { Mode::Enforce };
+        let mode = if settings.kernel == KernelMode::Observe {
+            Mode::Observe
+        } else {
+            Mode::Enforce
+        };
         let destinations = services::destinations(settings).await?;
-        let attach = interdict_kernel::Settings { mode, ..Default::default() };
+        let attach = interdict_kernel::Settings {
+            mode,
+            ..Default::default()
+        };
         let kernel = interdict_kernel::Kernel::attach(&attach)
             .context("attaching to the kernel (`interdict doctor` says what is missing; `kernel: { mode: off }` does without)")?;
-        Ok(Self { kernel, workloads, destinations, numbers: Arc::new(numbers) })
+        Ok(Self {
+            kernel,
+            workloads,
+            destinations,
+            numbers: Arc::new(numbers),
+        })
     }
 
     pub(super) fn adopted(&self) -> bool {
@@ -67,13 +95,17 @@ impl Kernel {
 
     /// Answers where accepted connections came from.
     pub(super) fn origins(&self) -> Arc<dyn Origins> {
-        Arc::new(KernelOrigins { flows: self.kernel.flows(), numbers: Arc::clone(&self.numbers) })
+        Arc::new(KernelOrigins {
+            flows: self.kernel.flows(),
+            numbers: Arc::clone(&self.numbers),
+        })
     }
 
     /// Opens the listeners, and only then lets the kernel send connections to them.
     pub(super) fn open(&self, workers: &Arc<Workers>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
         let ports = listeners::redirected(workers, tasks)?;
-        self.kernel.publish_listener(ports.netns_cookie, Some(ports.v4), ports.v6)?;
+        self.kernel
+            .publish_listener(ports.netns_cookie, Some(ports.v4), ports.v6)?;
         self.kernel.protect(&self.destinations)?;
         self.kernel.scope(&self.workloads)?;
         Ok(())
@@ -106,9 +138,20 @@ impl Kernel {
 impl Numbers {
     fn record(&self, event: &interdict_kernel::Event) -> Record {
         let flow = &event.flow;
-        let service = self.services.get(&flow.service).map_or_else(|| flow.service.to_string(), |(_, name)| name.clone());
-        let workload = self.workloads.get(&flow.workload).cloned().unwrap_or_else(|| flow.workload.to_string());
-        let kind = if event.verdict == Verdict::Observed { "connect_observed" } else { "connect_refused" };
+        let service = self
+            .services
+            .get(&flow.service)
+            .map_or_else(|| flow.service.to_string(), |(_, name)| name.clone());
+        let workload = self
+            .workloads
+            .get(&flow.workload)
+            .cloned()
+            .unwrap_or_else(|| flow.workload.to_string());
+        let kind = if event.verdict == Verdict::Observed {
+            "connect_observed"
+        } else {
+            "connect_refused"
+        };
         let verdict = format!("{:?}", event.verdict).to_lowercase();
         let detail = BTreeMap::from([
             ("hook".to_owned(), event.hook.name().to_owned()),
@@ -122,8 +165,17 @@ impl Numbers {
             ("comm".to_owned(), flow.comm.clone()),
             ("cgroup_id".to_owned(), flow.cgroup_id.to_string()),
         ]);
-        let message = format!("{} (pid {}) of {workload} to {} ({service}): {verdict}", flow.comm, flow.tgid, flow.destination);
-        Record::Event(Box::new(Event { at: now(), kind: kind.to_owned(), actor: "kernel".to_owned(), message, detail }))
+        let message = format!(
+            "{} (pid {}) of {workload} to {} ({service}): {verdict}",
+            flow.comm, flow.tgid, flow.destination
+        );
+        Record::Event(Box::new(Event {
+            at: now(),
+            kind: kind.to_owned(),
+            actor: "kernel".to_owned(),
+            message,
+            detail,
+        }))
     }
 }
 
@@ -136,7 +188,10 @@ impl Origins for KernelOrigins {
     fn take(&self, peer: SocketAddr, local: SocketAddr, netns_cookie: u64) -> Option<Origin> {
         let flow = self.flows.take_flow(peer, local, netns_cookie)?;
         let Some((service, _)) = self.numbers.services.get(&flow.service) else {
-            tracing::error!(service = flow.service, "a connection to a service that these settings do not have");
+            tracing::error!(
+                service = flow.service,
+                "a connection to a service that these settings do not have"
+            );
             return None;
         };
         let workload = self.numbers.workloads.get(&flow.workload).cloned();
@@ -151,6 +206,11 @@ impl Origins for KernelOrigins {
             cgroup_path: None,
             workload: workload.clone(),
         };
-        Some(Origin { service: *service, destination: flow.destination, facts: Facts::Kernel(caller), workload })
+        Some(Origin {
+            service: *service,
+            destination: flow.destination,
+            facts: Facts::Kernel(caller),
+            workload,
+        })
     }
 }

@@ -12,7 +12,11 @@ use crate::settings::{self, Destination, Endpoint, Settings, TlsMode};
 
 /// Every service, in the order of the settings.
 pub(super) fn build(settings: &Settings) -> anyhow::Result<Vec<Arc<Service>>> {
-    settings.services.iter().map(|service| Ok(Arc::new(one(service)?))).collect()
+    settings
+        .services
+        .iter()
+        .map(|service| Ok(Arc::new(one(service)?)))
+        .collect()
 }
 
 fn one(service: &settings::Service) -> anyhow::Result<Service> {
@@ -24,7 +28,10 @@ fn one(service: &settings::Service) -> anyhow::Result<Service> {
         Some(TlsMode::Require) => UpstreamTlsMode::Require,
         Some(TlsMode::VerifyFull) => UpstreamTlsMode::VerifyFull,
     };
-    let identity = upstream.identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    let identity = upstream
+        .identity
+        .as_ref()
+        .map(|(certificate, key)| (certificate.as_path(), key.as_path()));
     let limits = Limits::default();
     Ok(Service {
         name: service.name.clone(),
@@ -53,23 +60,43 @@ pub(super) async fn destinations(settings: &Settings) -> anyhow::Result<Vec<inte
     let mut list = Vec::new();
     for service in &settings.services {
         let number = stable_id(&service.name);
-        let entry = |address: IpAddr, prefix: u8, port: u16| interdict_kernel::Destination { address, prefix, port, service: number };
-        let whole = |address: SocketAddr| entry(address.ip(), if address.is_ipv4() { 32 } else { 128 }, address.port());
+        let entry = |address: IpAddr, prefix: u8, port: u16| interdict_kernel::Destination {
+            address,
+            prefix,
+            port,
+            service: number,
+        };
+        let whole = |address: SocketAddr| {
+            entry(
+                address.ip(),
+                if address.is_ipv4() { 32 } else { 128 },
+                address.port(),
+            )
+        };
         for destination in &service.destinations {
             match destination {
                 Destination::Address(address) => list.push(whole(*address)),
-                Destination::Network { address, prefix, port } => list.push(entry(*address, *prefix, *port)),
+                Destination::Network {
+                    address,
+                    prefix,
+                    port,
+                } => list.push(entry(*address, *prefix, *port)),
                 Destination::Name { name, port } => {
                     let before = list.len();
                     let found = tokio::net::lookup_host((name.as_str(), *port)).await;
-                    let found = found.with_context(|| format!("service {}: resolving {name}", service.name))?;
+                    let found =
+                        found.with_context(|| format!("service {}: resolving {name}", service.name))?;
                     list.extend(found.map(whole));
                     if list.len() == before {
                         bail!("service {}: {name} has no address", service.name);
                     }
                 }
                 Destination::Unix(path) => {
-                    bail!("service {}: the Unix socket {} can't be protected yet", service.name, path.display())
+                    bail!(
+                        "service {}: the Unix socket {} can't be protected yet",
+                        service.name,
+                        path.display()
+                    )
                 }
             }
         }

@@ -1,7 +1,12 @@
 //! A real PostgreSQL, a real daemon and a real cgroup for the end-to-end tests.
 #![allow(unreachable_pub, reason = "shared by several test programs")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set up has failed"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -51,13 +56,20 @@ rules:
 
 /// A directory that is gone afterwards, with a policy and whatever else a test puts there.
 pub fn scratch() -> tempfile::TempDir {
-    let directory = tempfile::Builder::new().prefix("interdict-test-").tempdir().unwrap();
+    let directory = tempfile::Builder::new()
+        .prefix("interdict-test-")
+        .tempdir()
+        .unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     directory
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 pub fn is_root() -> bool {
@@ -82,10 +94,14 @@ impl Postgres {
         let directory = scratch();
         let data = directory.path().join("data");
         if is_root() {
-            let user = nix::unistd::User::from_name("postgres").unwrap().expect("the postgres user, from the Debian package");
+            let user = nix::unistd::User::from_name("postgres")
+                .unwrap()
+                .expect("the postgres user, from the Debian package");
             nix::unistd::chown(directory.path(), Some(user.uid), Some(user.gid)).unwrap();
         }
-        run(as_postgres(&binaries.join("initdb")).args(["-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "-D"]).arg(&data));
+        run(as_postgres(&binaries.join("initdb"))
+            .args(["-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "-D"])
+            .arg(&data));
         let port = free_port();
         let settings = format!(
             "listen_addresses='127.0.0.1,::1'\nport={port}\nunix_socket_directories='{0}'\nfsync=off\nlog_statement=all\n\
@@ -94,7 +110,11 @@ impl Postgres {
         );
         let conf = data.join("postgresql.conf");
         fs::write(&conf, fs::read_to_string(&conf).unwrap() + &settings).unwrap();
-        let server = Self { port, directory, binaries };
+        let server = Self {
+            port,
+            directory,
+            binaries,
+        };
         run(server.control("start").args(["-w", "-l"]).arg(server.log_path()));
         server.psql(CLINIC);
         server
@@ -102,7 +122,10 @@ impl Postgres {
 
     fn control(&self, action: &str) -> Command {
         let mut command = as_postgres(&self.binaries.join("pg_ctl"));
-        command.arg("-D").arg(self.directory.path().join("data")).arg(action);
+        command
+            .arg("-D")
+            .arg(self.directory.path().join("data"))
+            .arg(action);
         command
     }
 
@@ -131,10 +154,18 @@ impl Drop for Postgres {
 
 fn binaries() -> PathBuf {
     let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).filter(|path| path.join("initdb").exists()).collect())
+        .map(|entries| {
+            entries
+                .flatten()
+                .map(|entry| entry.path().join("bin"))
+                .filter(|path| path.join("initdb").exists())
+                .collect()
+        })
         .unwrap_or_default();
     found.sort();
-    found.pop().expect("PostgreSQL's server binaries below /usr/lib/postgresql: run `cargo xtask setup`")
+    found
+        .pop()
+        .expect("PostgreSQL's server binaries below /usr/lib/postgresql: run `cargo xtask setup`")
 }
 
 fn as_postgres(program: &Path) -> Command {
@@ -148,8 +179,15 @@ fn as_postgres(program: &Path) -> Command {
 }
 
 pub fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     output
 }
 
@@ -161,7 +199,17 @@ pub fn psql(port: u16, sql: &str) -> Output {
 pub fn psql_command(port: u16) -> Command {
     let mut command = Command::new("psql");
     command
-        .args(["-XAt", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-p", &port.to_string()])
+        .args([
+            "-XAt",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-p",
+            &port.to_string(),
+        ])
         .env("PGCONNECT_TIMEOUT", "10");
     command
 }
@@ -172,7 +220,8 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// The daemon's binary: the release one if the caller built it, this package's otherwise.
 pub fn interdict() -> PathBuf {
-    std::env::var_os("INTERDICT_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_interdict")), PathBuf::from)
+    std::env::var_os("INTERDICT_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_interdict")), PathBuf::from)
 }
 
 /// A running daemon.
@@ -214,7 +263,11 @@ impl Daemon {
                 line.clear();
             }
         });
-        Self { child, audit: audit.to_owned(), errors }
+        Self {
+            child,
+            audit: audit.to_owned(),
+            errors,
+        }
     }
 
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
@@ -234,7 +287,11 @@ impl Daemon {
         }
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "the daemon does not stop:\n{}", self.errors());
+            assert!(
+                Instant::now() < deadline,
+                "the daemon does not stop:\n{}",
+                self.errors()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -276,7 +333,9 @@ pub fn explicit_settings(directory: &Path, upstream: u16, policy: Option<&str>) 
 
 /// Rows of an audit table, by the daemon's own reader.
 pub fn audit_rows(audit: &Path, table: &str) -> Vec<serde_json::Value> {
-    let output = run(Command::new(interdict()).args(["audit", "scan", "--json", "--table", table]).arg(audit));
+    let output = run(Command::new(interdict())
+        .args(["audit", "scan", "--json", "--table", table])
+        .arg(audit));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let rows = document.get("rows").cloned().unwrap_or(document);
     rows.as_array().cloned().unwrap_or_default()
@@ -295,7 +354,10 @@ pub struct Cgroup {
 
 impl Cgroup {
     pub fn root() -> Option<PathBuf> {
-        ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(PathBuf::from).into_iter().find(|path| path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists())
+        ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|path| path.join("cgroup.procs").exists() && path.join("cgroup.controllers").exists())
     }
 
     pub fn create(label: &str) -> Self {
@@ -313,7 +375,10 @@ impl Cgroup {
             use std::io::Write as _;
             (&file).write_all(b"0")
         };
-        #[allow(unsafe_code, reason = "the closure only writes to a file that is open already")]
+        #[allow(
+            unsafe_code,
+            reason = "the closure only writes to a file that is open already"
+        )]
         // SAFETY: after fork it makes one write system call and touches no lock or allocator.
         unsafe {
             command.pre_exec(join);
