@@ -47,6 +47,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
     let (stop, shutdown) = watch::channel(false);
 
+    warn_without_effect(&settings);
     let enforced = settings.kernel != KernelMode::Off;
     let kernel = if enforced {
         Some(kernel::Kernel::attach(&settings).await?)
@@ -109,6 +110,23 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         .await?;
     audit.close().await.context("sealing the audit")?;
     Ok(())
+}
+
+/// Says which settings are understood and not yet acted upon.
+fn warn_without_effect(settings: &Settings) {
+    let admin = &settings.admin;
+    if admin.console.is_some() || admin.metrics.is_some() {
+        tracing::warn!("admin.console and admin.metrics have no effect in this version");
+    }
+    if settings.audit.retention.is_some() {
+        tracing::warn!("audit.retention has no effect in this version: nothing is removed");
+    }
+    for service in settings.services.iter().filter(|service| service.catalogue.is_some()) {
+        tracing::warn!(
+            service = service.name,
+            "catalogue has no effect in this version: the catalogue is read over the client's own session"
+        );
+    }
 }
 
 fn open_audit(settings: &settings::Audit) -> anyhow::Result<Audit> {

@@ -25,7 +25,7 @@ async fn load(port: u16, round: usize, client: usize) {
     };
     let connection = tokio::spawn(connection);
     for count in 0.. {
-        let sql = format!("select 'mark-{round}-{client}-{count}', name from patients where id = 1");
+        let sql = format!("select 'mark-{round}-{client}-{count}', patient from visits where id = 1");
         let done = if count % 2 == 0 {
             session.simple_query(&sql).await.is_ok()
         } else {

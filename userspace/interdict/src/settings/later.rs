@@ -1,6 +1,7 @@
 //! What the settings can say and this version cannot do.
 //!
-//! It is refused, never accepted in silence. Delivering one of these means deleting its line here.
+//! It is refused, never accepted in silence. Delivering one of these means deleting its line here. What changes nothing about
+//! who is protected from what (`admin`, a login for the catalogue) is accepted, and the daemon warns that it has no effect.
 
 use super::node::{Node, Value};
 use super::problems::Problems;
@@ -13,13 +14,9 @@ const LATER: &[(&str, &str)] = &[
     ("services.protocol", "opaque"),
     ("services.destinations", "unix:*"),
     ("services.credentials.inject", "*"),
-    ("services.catalogue", "*"),
     ("workloads.match.user", "*"),
     ("workloads.match.executable", "*"),
     ("workloads.match.pod", "*"),
-    ("admin.socket", "*"),
-    ("admin.console", "*"),
-    ("admin.metrics", "*"),
 ];
 
 /// Reports everything in the tree that is on the list.
