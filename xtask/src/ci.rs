@@ -110,23 +110,11 @@ fn deny(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The database of advisories is a git repository that not every builder can reach.
+/// The database of advisories is fetched from outside the package registry, so whoever may reach it asks for this.
 fn advisories(workspace: &Workspace) -> Result<Outcome> {
-    let database = "https://github.com/RustSec/advisory-db";
-    let mut probe = Command::new("timeout");
-    probe
-        .args([
-            "10",
-            "git",
-            "ls-remote",
-            "--quiet",
-            "--exit-code",
-            database,
-            "HEAD",
-        ])
-        .env("GIT_TERMINAL_PROMPT", "0");
-    if !ui::succeeds(&mut probe) {
-        return Ok(Outcome::Skipped(format!("{database} can't be reached from here")));
+    if std::env::var_os("INTERDICT_ADVISORIES").is_none() {
+        let why = "set INTERDICT_ADVISORIES=1 where cargo-deny may fetch its database";
+        return Ok(Outcome::Skipped(why.to_owned()));
     }
     ui::step(
         "cargo deny",

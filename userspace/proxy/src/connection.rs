@@ -37,13 +37,20 @@ impl Proxy {
         let (index, origin) = if let Some(service) = accepted.service {
             (service, None)
         } else {
-            let found = self.origins.as_ref().and_then(|origins| origins.take(peer, local, accepted.netns_cookie));
+            let found = self
+                .origins
+                .as_ref()
+                .and_then(|origins| origins.take(peer, local, accepted.netns_cookie));
             match found {
                 Some(origin) => (origin.service, Some(origin)),
                 None => return self.refuse_unknown(peer, local).await,
             }
         };
-        let service = self.services.get(index).cloned().ok_or(ServeError::Service(index))?;
+        let service = self
+            .services
+            .get(index)
+            .cloned()
+            .ok_or(ServeError::Service(index))?;
         let connection = self.begin(service, origin, peer, local).await?;
         crate::postgres::serve(self, stream, connection).await
     }
@@ -59,7 +66,9 @@ impl Proxy {
             at: now(),
             kind: "connect_refused".to_owned(),
             actor: "daemon".to_owned(),
-            message: format!("{peer} connected to the proxy's own port; only redirected connections are served there"),
+            message: format!(
+                "{peer} connected to the proxy's own port; only redirected connections are served there"
+            ),
             detail,
         };
         let ticket = self.audit.append(vec![Record::Event(Box::new(event))]).await?;
@@ -114,9 +123,17 @@ impl Proxy {
             upstream_address: Some(upstream.to_string()),
             flags: identity.flags.clone(),
         };
-        let ticket = self.audit.append(vec![Record::SessionStarted(Box::new(started))]).await?;
+        let ticket = self
+            .audit
+            .append(vec![Record::SessionStarted(Box::new(started))])
+            .await?;
         ticket.durable().await?;
-        Ok(Connection { session_id, service, upstream, identity })
+        Ok(Connection {
+            session_id,
+            service,
+            upstream,
+            identity,
+        })
     }
 
     /// Writes down that a session ended before it had an engine.
@@ -128,7 +145,10 @@ impl Proxy {
             ..SessionEnded::default()
         };
         // Nothing waits for it: what it tells of is over.
-        let _queued = self.audit.append(vec![Record::SessionEnded(Box::new(ended))]).await?;
+        let _queued = self
+            .audit
+            .append(vec![Record::SessionEnded(Box::new(ended))])
+            .await?;
         Ok(())
     }
 }

@@ -22,7 +22,11 @@ enum Opened {
     Over(&'static str),
 }
 
-pub(crate) async fn serve(proxy: &Proxy, stream: TcpStream, connection: Connection) -> Result<(), ServeError> {
+pub(crate) async fn serve(
+    proxy: &Proxy,
+    stream: TcpStream,
+    connection: Connection,
+) -> Result<(), ServeError> {
     let opening = tokio::time::timeout(proxy.opening_timeout, opening(stream, &connection));
     let (startup, mut client, left) = match opening.await {
         Ok(Ok(Opened::Session(startup, client, left))) => (startup, client, left),
@@ -39,27 +43,44 @@ pub(crate) async fn serve(proxy: &Proxy, stream: TcpStream, connection: Connecti
         Ok(Err(error)) => return refuse(proxy, &mut client, &connection, &error).await,
         Err(_) => {
             let source = std::io::ErrorKind::TimedOut.into();
-            let error = UpstreamError::Connect { address: connection.upstream.to_string(), source };
+            let error = UpstreamError::Connect {
+                address: connection.upstream.to_string(),
+                source,
+            };
             return refuse(proxy, &mut client, &connection, &error).await;
         }
     };
     let mut out = Output::default();
-    out.records.push(Record::SessionDescribed(Box::new(SessionDescribed {
-        session_id: connection.session_id,
-        client_tls: Some(client.description()),
-        upstream_tls: Some(server.description()),
-        ..SessionDescribed::default()
-    })));
-    let shown = connection.service.client_tls.as_ref().is_some_and(|tls| tls.is_shown_by(&server));
+    out.records
+        .push(Record::SessionDescribed(Box::new(SessionDescribed {
+            session_id: connection.session_id,
+            client_tls: Some(client.description()),
+            upstream_tls: Some(server.description()),
+            ..SessionDescribed::default()
+        })));
+    let shown = connection
+        .service
+        .client_tls
+        .as_ref()
+        .is_some_and(|tls| tls.is_shown_by(&server));
     let context = Context {
         session_id: connection.session_id,
         service: connection.service.name.clone(),
-        identity: Identity { name: connection.identity.name.clone(), facts: connection.identity.facts.clone() },
+        identity: Identity {
+            name: connection.identity.name.clone(),
+            facts: connection.identity.facts.clone(),
+        },
         upstream: connection.upstream.to_string(),
         channel_binding: shown && matches!(client, Stream::Tls(_)),
         limits: connection.service.limits,
     };
-    let engine = Engine::new(std::sync::Arc::clone(&proxy.shared), context, startup, now(), &mut out);
+    let engine = Engine::new(
+        std::sync::Arc::clone(&proxy.shared),
+        context,
+        startup,
+        now(),
+        &mut out,
+    );
     Pump::new(proxy, engine, client, server, left, out).run().await
 }
 
@@ -87,14 +108,21 @@ async fn opening(stream: TcpStream, connection: &Connection) -> std::io::Result<
                 stream = accept(stream, tls, std::mem::take(&mut input)).await?;
             }
             Opening::DirectTls => {
-                let Some(tls) = connection.service.client_tls.as_ref().filter(|_| matches!(stream, Stream::Plain(_))) else {
+                let Some(tls) = connection
+                    .service
+                    .client_tls
+                    .as_ref()
+                    .filter(|_| matches!(stream, Stream::Plain(_)))
+                else {
                     return Ok(Opened::Over("refused"));
                 };
                 stream = accept(stream, tls, std::mem::take(&mut input)).await?;
             }
             Opening::Cancel(message) => {
                 // The key in it is the server's own, so the server decides what it may cancel.
-                if let Ok((mut server, _)) = connect(&connection.upstream, &connection.service.upstream_tls).await {
+                if let Ok((mut server, _)) =
+                    connect(&connection.upstream, &connection.service.upstream_tls).await
+                {
                     server.write_all(&message).await?;
                     server.flush().await?;
                     // The server closes once the signal is sent, and so do we then, as libpq waits for that.
@@ -118,7 +146,9 @@ async fn accept(stream: Stream, tls: &crate::ServerTls, early: BytesMut) -> std:
         return Err(std::io::Error::other("TLS was asked for inside TLS"));
     };
     if !early.is_empty() {
-        return Err(std::io::Error::other("the ClientHello was read before TLS was expected"));
+        return Err(std::io::Error::other(
+            "the ClientHello was read before TLS was expected",
+        ));
     }
     let stream = tls.acceptor.accept(stream).await?;
     Ok(Stream::Tls(Box::new(TlsStream::from(stream))))

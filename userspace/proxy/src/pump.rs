@@ -94,7 +94,11 @@ impl Pump {
             (Ok(()), None) => EndReason::Server,
         };
         // Last words are given a moment: a side that does not read is not waited for.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx))).await;
+        let _ = tokio::time::timeout(
+            std::time::Duration::from_secs(5),
+            poll_fn(|cx| self.poll_drain(cx)),
+        )
+        .await;
         let mut out = Output::default();
         self.engine.finish(reason, now(), &mut out);
         // Nothing waits for it: what it tells of is over.
@@ -118,7 +122,9 @@ impl Pump {
                         progress = true;
                     }
                     Poll::Ready(Err(error)) => {
-                        self.client.output.extend_from_slice(&interdict_session::postgres::audit_failed());
+                        self.client
+                            .output
+                            .extend_from_slice(&interdict_session::postgres::audit_failed());
                         self.closing = Some(EndReason::Error);
                         return Poll::Ready(Err(error.into()));
                     }
@@ -137,7 +143,10 @@ impl Pump {
                 if self.client.output.len() < HIGH && self.server.poll_read(cx)? {
                     progress = true;
                 }
-                if self.engine.wants_client() && self.server.output.len() < HIGH && self.client.poll_read(cx)? {
+                if self.engine.wants_client()
+                    && self.server.output.len() < HIGH
+                    && self.client.poll_read(cx)?
+                {
                     progress = true;
                 }
                 if self.client.ended && self.client.input.is_empty() {
@@ -163,11 +172,17 @@ impl Pump {
         if !self.server.input.is_empty() {
             self.engine.on_server(&mut self.server.input, now(), &mut out);
         }
-        if self.engine.wants_client() && out.action.is_none() && (self.engine.has_waiting() || !self.client.input.is_empty()) {
+        if self.engine.wants_client()
+            && out.action.is_none()
+            && (self.engine.has_waiting() || !self.client.input.is_empty())
+        {
             self.engine.on_client(&mut self.client.input, now(), &mut out);
         }
         let took = before != (self.client.input.len(), self.server.input.len());
-        let gave = !out.to_client.is_empty() || !out.to_server.is_empty() || !out.records.is_empty() || out.action.is_some();
+        let gave = !out.to_client.is_empty()
+            || !out.to_server.is_empty()
+            || !out.records.is_empty()
+            || out.action.is_some();
         self.client.trim();
         self.server.trim();
         if gave {
@@ -215,7 +230,14 @@ impl Pump {
 
 impl Side {
     fn new(stream: Stream, input: BytesMut) -> Self {
-        Self { stream, input, output: BytesMut::new(), read_size: READ_LEAST, ended: false, flushed: true }
+        Self {
+            stream,
+            input,
+            output: BytesMut::new(),
+            read_size: READ_LEAST,
+            ended: false,
+            flushed: true,
+        }
     }
 
     fn put(&mut self, bytes: BytesMut) {
@@ -263,7 +285,11 @@ impl Side {
                 Ok(true)
             }
             Poll::Ready(Ok(count)) => {
-                self.read_size = if count >= self.read_size { (count * 2).min(READ_MOST) } else { self.read_size };
+                self.read_size = if count >= self.read_size {
+                    (count * 2).min(READ_MOST)
+                } else {
+                    self.read_size
+                };
                 Ok(true)
             }
             Poll::Ready(Err(error)) => Err(error),

@@ -22,9 +22,12 @@ impl Stream {
             Self::Plain(_) => "none".to_owned(),
             Self::Tls(stream) => {
                 let (_, connection) = stream.get_ref();
-                let version = connection.protocol_version().map_or_else(String::new, |version| format!("{version:?}"));
-                let suite =
-                    connection.negotiated_cipher_suite().map_or_else(String::new, |suite| format!("{:?}", suite.suite()));
+                let version = connection
+                    .protocol_version()
+                    .map_or_else(String::new, |version| format!("{version:?}"));
+                let suite = connection
+                    .negotiated_cipher_suite()
+                    .map_or_else(String::new, |suite| format!("{:?}", suite.suite()));
                 format!("{version} {suite}")
             }
         }

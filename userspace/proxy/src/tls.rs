@@ -57,10 +57,16 @@ impl ServerTls {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(|source| TlsError::Certificate { path: certificate.to_owned(), source })?;
+            .map_err(|source| TlsError::Certificate {
+                path: certificate.to_owned(),
+                source,
+            })?;
         // PostgreSQL's name in ALPN, which sslnegotiation=direct requires.
         config.alpn_protocols = vec![b"postgresql".to_vec()];
-        Ok(Self { acceptor: Arc::new(config).into(), leaf })
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+            leaf,
+        })
     }
 
     /// Whether the other side of the proxy showed this very certificate.
@@ -69,7 +75,10 @@ impl ServerTls {
             crate::stream::Stream::Plain(_) => false,
             crate::stream::Stream::Tls(stream) => {
                 let (_, connection) = stream.get_ref();
-                connection.peer_certificates().and_then(<[_]>::first).is_some_and(|leaf| leaf.as_ref() == self.leaf)
+                connection
+                    .peer_certificates()
+                    .and_then(<[_]>::first)
+                    .is_some_and(|leaf| leaf.as_ref() == self.leaf)
             }
         }
     }
@@ -100,28 +109,46 @@ pub struct UpstreamTls {
 
 impl std::fmt::Debug for UpstreamTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpstreamTls").field("mode", &self.mode).finish_non_exhaustive()
+        f.debug_struct("UpstreamTls")
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
     }
 }
 
 impl UpstreamTls {
     /// `ca`: PEM roots instead of the system's. `client`: certificate and key to show to the service.
-    pub fn new(mode: UpstreamTlsMode, ca: Option<&Path>, client: Option<(&Path, &Path)>) -> Result<Self, TlsError> {
-        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-        let verified = matches!(mode, UpstreamTlsMode::VerifyFull | UpstreamTlsMode::VerifyIfOffered);
+    pub fn new(
+        mode: UpstreamTlsMode,
+        ca: Option<&Path>,
+        client: Option<(&Path, &Path)>,
+    ) -> Result<Self, TlsError> {
+        let builder =
+            ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+        let verified = matches!(
+            mode,
+            UpstreamTlsMode::VerifyFull | UpstreamTlsMode::VerifyIfOffered
+        );
         let builder = if verified {
             builder.with_root_certificates(roots(ca)?)
         } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider())))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Unverified(provider())))
         };
         let mut config = match client {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => builder
                 .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-                .map_err(|source| TlsError::Certificate { path: certificate.to_owned(), source })?,
+                .map_err(|source| TlsError::Certificate {
+                    path: certificate.to_owned(),
+                    source,
+                })?,
         };
         config.alpn_protocols = vec![b"postgresql".to_vec()];
-        Ok(Self { mode, connector: Arc::new(config).into() })
+        Ok(Self {
+            mode,
+            connector: Arc::new(config).into(),
+        })
     }
 }
 
@@ -134,7 +161,10 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
     match ca {
         Some(path) => {
             for certificate in certificates(path)? {
-                store.add(certificate).map_err(|source| TlsError::Certificate { path: path.to_owned(), source })?;
+                store.add(certificate).map_err(|source| TlsError::Certificate {
+                    path: path.to_owned(),
+                    source,
+                })?;
             }
         }
         None => {
@@ -146,7 +176,10 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let error = |reason: String| TlsError::File { path: path.to_owned(), reason };
+    let error = |reason: String| TlsError::File {
+        path: path.to_owned(),
+        reason,
+    };
     let chain: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|source: rustls_pki_types::pem::Error| error(source.to_string()))?;
@@ -157,7 +190,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::File { path: path.to_owned(), reason: source.to_string() })
+    PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        reason: source.to_string(),
+    })
 }
 
 /// Accepts any certificate, as `prefer` and `require` mean it; signatures are still checked.
@@ -182,7 +218,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -191,7 +232,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -29,8 +29,14 @@ pub(crate) enum UpstreamError {
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Connects, and starts TLS as the settings say.
-pub(crate) async fn connect(address: &Address, tls: &UpstreamTls) -> Result<(Stream, SocketAddr), UpstreamError> {
-    let failed = |source| UpstreamError::Connect { address: address.to_string(), source };
+pub(crate) async fn connect(
+    address: &Address,
+    tls: &UpstreamTls,
+) -> Result<(Stream, SocketAddr), UpstreamError> {
+    let failed = |source| UpstreamError::Connect {
+        address: address.to_string(),
+        source,
+    };
     let stream = match address {
         Address::Ip(address) => TcpStream::connect(address).await,
         Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await,
@@ -44,8 +50,15 @@ pub(crate) async fn connect(address: &Address, tls: &UpstreamTls) -> Result<(Str
     Ok((negotiate(stream, address, tls).await?, peer))
 }
 
-async fn negotiate(mut stream: TcpStream, address: &Address, tls: &UpstreamTls) -> Result<Stream, UpstreamError> {
-    let failed = |source| UpstreamError::Tls { address: address.to_string(), source };
+async fn negotiate(
+    mut stream: TcpStream,
+    address: &Address,
+    tls: &UpstreamTls,
+) -> Result<Stream, UpstreamError> {
+    let failed = |source| UpstreamError::Tls {
+        address: address.to_string(),
+        source,
+    };
     stream.write_all(&SSL_REQUEST).await.map_err(failed)?;
     match stream.read_u8().await.map_err(failed)? {
         b'S' => {
@@ -54,8 +67,18 @@ async fn negotiate(mut stream: TcpStream, address: &Address, tls: &UpstreamTls) 
             let stream = tls.connector.connect(name, stream).await.map_err(failed)?;
             Ok(Stream::Tls(Box::new(TlsStream::from(stream))))
         }
-        b'N' if matches!(tls.mode, UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered) => Ok(Stream::Plain(stream)),
-        b'N' => Err(UpstreamError::NoTls { address: address.to_string() }),
-        _ => Err(UpstreamError::Answer { address: address.to_string() }),
+        b'N' if matches!(
+            tls.mode,
+            UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered
+        ) =>
+        {
+            Ok(Stream::Plain(stream))
+        }
+        b'N' => Err(UpstreamError::NoTls {
+            address: address.to_string(),
+        }),
+        _ => Err(UpstreamError::Answer {
+            address: address.to_string(),
+        }),
     }
 }

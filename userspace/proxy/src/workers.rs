@@ -31,11 +31,17 @@ pub struct Workers {
 impl Workers {
     /// Starts `count` threads.
     pub fn start(proxy: &Arc<Proxy>, count: usize) -> io::Result<Self> {
-        let mut workers = Self { queues: Vec::new(), next: AtomicUsize::new(0), threads: Vec::new() };
+        let mut workers = Self {
+            queues: Vec::new(),
+            next: AtomicUsize::new(0),
+            threads: Vec::new(),
+        };
         for index in 0..count.max(1) {
             let (queue, connections) = mpsc::unbounded_channel();
             let proxy = Arc::clone(proxy);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("session-{index}"))
                 .spawn(move || runtime.block_on(run(proxy, connections)))?;
@@ -48,7 +54,9 @@ impl Workers {
     /// Hands a connection to the next thread; false if the threads have ended.
     pub fn hand(&self, accepted: Accepted) -> bool {
         let index = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len().max(1);
-        self.queues.get(index).is_some_and(|queue| queue.send(accepted).is_ok())
+        self.queues
+            .get(index)
+            .is_some_and(|queue| queue.send(accepted).is_ok())
     }
 
     /// Takes no more connections and waits for the sessions to end; the proxy's shutdown signal must have been given.

@@ -2,7 +2,10 @@
 //!
 //! `session` makes these, `audit` stores them, and nothing else is shared between the two. The field names are the
 //! audit's column names (see `docs/audit.md`); times are microseconds since the Unix epoch, UTC.
-#![expect(missing_docs, reason = "a field is the audit's column of the same name, described in docs/audit.md")]
+#![expect(
+    missing_docs,
+    reason = "a field is the audit's column of the same name, described in docs/audit.md"
+)]
 
 use std::collections::BTreeMap;
 

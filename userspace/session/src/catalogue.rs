@@ -14,7 +14,7 @@ use interdict_masking::Mask;
 use interdict_policy::Effective;
 use interdict_sql::Relation;
 
-pub use query::{COLUMNS, QUERY, Reader, ReadError};
+pub use query::{COLUMNS, QUERY, ReadError, Reader};
 pub use store::{Catalogues, Key};
 
 /// Relations that PostgreSQL itself brings have OIDs below this (FirstNormalObjectId).
@@ -53,7 +53,11 @@ impl Catalogue {
 
     fn add_relation(&mut self, oid: u32, schema: &str, name: &str) {
         self.by_name.entry(name.to_owned()).or_default().push(oid);
-        let entry = RelationEntry { schema: schema.to_owned(), name: name.to_owned(), columns: Vec::new() };
+        let entry = RelationEntry {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            columns: Vec::new(),
+        };
         self.relations.insert(oid, entry);
     }
 
@@ -73,7 +77,10 @@ impl Catalogue {
     /// The OIDs a name in a statement may stand for. Without a schema every schema counts, because the search path
     /// belongs to the client.
     fn resolve<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = u32> + 'a {
-        let candidates = self.by_name.get(relation.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let candidates = self
+            .by_name
+            .get(relation.name.as_str())
+            .map_or(&[][..], Vec::as_slice);
         candidates.iter().copied().filter(move |oid| {
             relation.schema.as_ref().is_none_or(|schema| {
                 self.relations.get(oid).is_some_and(|entry| {
@@ -134,9 +141,14 @@ impl MaskMap {
                 continue;
             }
             for (attribute, column) in &relation.columns {
-                if let Some(found) = effective.column_mask(database, &relation.schema, &relation.name, column) {
+                if let Some(found) = effective.column_mask(database, &relation.schema, &relation.name, column)
+                {
                     let origin = format!("{}.{}.{column}", relation.schema, relation.name);
-                    let masked = MaskedColumn { mask: found.mask.clone(), origin, rule: found.rule.to_string() };
+                    let masked = MaskedColumn {
+                        mask: found.mask.clone(),
+                        origin,
+                        rule: found.rule.to_string(),
+                    };
                     map.put(oid, *attribute, column, Arc::new(masked));
                 }
             }
@@ -167,7 +179,10 @@ impl MaskMap {
             for &(relation, attribute) in uses {
                 let masked = self.columns.get(&(relation, attribute)).cloned();
                 // Attribute 0 is the whole row.
-                if masked.is_none() && !(attribute == 0 && self.sensitive.contains(&relation)) && !self.derived.contains(&relation) {
+                if masked.is_none()
+                    && !(attribute == 0 && self.sensitive.contains(&relation))
+                    && !self.derived.contains(&relation)
+                {
                     continue;
                 }
                 self.sensitive.insert(view);
@@ -187,9 +202,13 @@ impl MaskMap {
             return;
         }
         let catalogue = Arc::clone(&self.catalogue);
-        let Some(relation) = catalogue.relations.get(&from) else { return };
+        let Some(relation) = catalogue.relations.get(&from) else {
+            return;
+        };
         for (attribute, name) in &relation.columns {
-            let Some(masked) = self.columns.get(&(from, *attribute)).cloned() else { continue };
+            let Some(masked) = self.columns.get(&(from, *attribute)).cloned() else {
+                continue;
+            };
             if let Some(own) = catalogue.column_number(to, name) {
                 if !self.columns.contains_key(&(to, own)) {
                     self.put(to, own, name, masked);
@@ -210,17 +229,25 @@ impl MaskMap {
             return Origin::Masked(Arc::clone(masked));
         }
         let known = oid < FIRST_USER_OID || self.catalogue.relations.contains_key(&oid);
-        if known && !self.derived.contains(&oid) { Origin::Clear } else { Origin::Unknown }
+        if known && !self.derived.contains(&oid) {
+            Origin::Clear
+        } else {
+            Origin::Unknown
+        }
     }
 
     /// Whether a masked value can be read through a relation that a statement names.
     pub fn is_sensitive(&self, relation: &Relation) -> bool {
-        self.catalogue.resolve(relation).any(|oid| self.sensitive.contains(&oid))
+        self.catalogue
+            .resolve(relation)
+            .any(|oid| self.sensitive.contains(&oid))
     }
 
     /// Whether a view over masked columns is among what the name may stand for.
     pub fn is_derived(&self, relation: &Relation) -> bool {
-        self.catalogue.resolve(relation).any(|oid| self.derived.contains(&oid))
+        self.catalogue
+            .resolve(relation)
+            .any(|oid| self.derived.contains(&oid))
     }
 
     /// Whether the name is in the catalogue at all.
@@ -237,8 +264,14 @@ impl MaskMap {
     pub fn masked_of<'a>(&'a self, relations: impl Iterator<Item = &'a Relation>) -> Vec<String> {
         let mut found = BTreeSet::new();
         for relation in relations {
-            for oid in self.catalogue.resolve(relation).filter(|oid| self.sensitive.contains(oid)) {
-                let Some(entry) = self.catalogue.relations.get(&oid) else { continue };
+            for oid in self
+                .catalogue
+                .resolve(relation)
+                .filter(|oid| self.sensitive.contains(oid))
+            {
+                let Some(entry) = self.catalogue.relations.get(&oid) else {
+                    continue;
+                };
                 for (attribute, _) in &entry.columns {
                     if let Some(masked) = self.columns.get(&(oid, *attribute)) {
                         found.insert(masked.origin.clone());
@@ -253,11 +286,19 @@ impl MaskMap {
 impl Catalogue {
     fn column_name(&self, oid: u32, attribute: i16) -> Option<&str> {
         let relation = self.relations.get(&oid)?;
-        relation.columns.iter().find(|(number, _)| *number == attribute).map(|(_, name)| name.as_str())
+        relation
+            .columns
+            .iter()
+            .find(|(number, _)| *number == attribute)
+            .map(|(_, name)| name.as_str())
     }
 
     fn column_number(&self, oid: u32, column: &str) -> Option<i16> {
         let relation = self.relations.get(&oid)?;
-        relation.columns.iter().find(|(_, name)| name == column).map(|(number, _)| *number)
+        relation
+            .columns
+            .iter()
+            .find(|(_, name)| name == column)
+            .map(|(number, _)| *number)
     }
 }

@@ -22,7 +22,11 @@ pub struct Shared {
 impl Shared {
     /// `cache` bounds the memory of analysed statements, in bytes.
     pub fn new(policies: Arc<PolicySet>, cache: usize) -> Self {
-        Self { analyzer: Analyzer::new(cache), policies: ArcSwap::new(policies), catalogues: Catalogues::default() }
+        Self {
+            analyzer: Analyzer::new(cache),
+            policies: ArcSwap::new(policies),
+            catalogues: Catalogues::default(),
+        }
     }
 }
 
@@ -55,6 +59,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message: 64 << 20, pipeline: 10_000 }
+        Self {
+            message: 64 << 20,
+            pipeline: 10_000,
+        }
     }
 }

@@ -122,7 +122,13 @@ struct Totals {
 
 impl Engine {
     /// Begins a session: the start-up message goes to the server, unless it is refused.
-    pub fn new(shared: Arc<Shared>, context: Context, startup: Startup, now: Micros, out: &mut Output) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        context: Context,
+        startup: Startup,
+        now: Micros,
+        out: &mut Output,
+    ) -> Self {
         let policies = shared.policies.load_full();
         let effective = policies.effective(&context.service, &context.identity);
         let key = Key {
@@ -170,13 +176,14 @@ impl Engine {
             context,
             startup,
         };
-        out.records.push(Record::SessionDescribed(Box::new(SessionDescribed {
-            session_id: engine.context.session_id,
-            database: Some(engine.startup.database.clone()),
-            db_user: Some(engine.startup.user.clone()),
-            application: Some(engine.startup.application.clone()),
-            ..SessionDescribed::default()
-        })));
+        out.records
+            .push(Record::SessionDescribed(Box::new(SessionDescribed {
+                session_id: engine.context.session_id,
+                database: Some(engine.startup.database.clone()),
+                db_user: Some(engine.startup.user.clone()),
+                application: Some(engine.startup.application.clone()),
+                ..SessionDescribed::default()
+            })));
         if engine.startup.replication {
             engine.open_replication(now, out);
         } else {
@@ -219,7 +226,9 @@ impl Engine {
         let pending = std::mem::take(&mut self.pending);
         for entry in pending {
             match entry {
-                Pending::Execute { run, .. } | Pending::Call { run } => self.end_run(*run, "cut", None, now, out),
+                Pending::Execute { run, .. } | Pending::Call { run } => {
+                    self.end_run(*run, "cut", None, now, out)
+                }
                 Pending::Query { runs, .. } => {
                     for run in runs {
                         self.end_run(run, "cut", None, now, out);
@@ -263,7 +272,9 @@ impl Engine {
         let current = self.shared.policies.load();
         if !Arc::ptr_eq(&current, &self.policies) {
             self.policies = Arc::clone(&current);
-            self.effective = self.policies.effective(&self.context.service, &self.context.identity);
+            self.effective = self
+                .policies
+                .effective(&self.context.service, &self.context.identity);
             self.map = None;
             self.verdicts.clear();
         }
@@ -300,7 +311,8 @@ impl Engine {
     }
 
     fn rebuild_names(&mut self) {
-        self.names.rebuild(self.pending.iter().filter_map(Pending::change));
+        self.names
+            .rebuild(self.pending.iter().filter_map(Pending::change));
     }
 
     /// Gives the answers that are the engine's own, as far as they are at the front.
@@ -323,18 +335,33 @@ impl Engine {
 
 /// What a client is told when the service can't be reached (connection_failure).
 pub fn unreachable(why: &str) -> BytesMut {
-    Refusal::new("08006", format!("interdict: {why}"), Some("the operator finds it in the daemon's log".to_owned())).fatal()
+    Refusal::new(
+        "08006",
+        format!("interdict: {why}"),
+        Some("the operator finds it in the daemon's log".to_owned()),
+    )
+    .fatal()
 }
 
 /// What a client is told when the daemon stops (admin_shutdown).
 pub fn shutting_down() -> BytesMut {
-    Refusal::new("57P01", "interdict: the daemon is stopping", Some("connect again in a moment".to_owned())).fatal()
+    Refusal::new(
+        "57P01",
+        "interdict: the daemon is stopping",
+        Some("connect again in a moment".to_owned()),
+    )
+    .fatal()
 }
 
 /// What a client is told when its statement cannot be recorded (io_error).
 pub fn audit_failed() -> BytesMut {
     let hint = "nothing is forwarded that is not recorded; the operator finds the reason in the daemon's log";
-    Refusal::new("58030", "interdict: the audit does not take records", Some(hint.to_owned())).fatal()
+    Refusal::new(
+        "58030",
+        "interdict: the audit does not take records",
+        Some(hint.to_owned()),
+    )
+    .fatal()
 }
 
 /// A UUIDv7 made from the time, the session and a count, so that the engine needs no source of randomness.

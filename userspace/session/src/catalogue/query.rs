@@ -47,7 +47,9 @@ impl Reader {
         let mut fields = [""; COLUMNS];
         let mut count = 0;
         for (field, cell) in fields.iter_mut().zip(cells) {
-            *field = cell.map_or(Ok(""), std::str::from_utf8).map_err(|_| ReadError::Row)?;
+            *field = cell
+                .map_or(Ok(""), std::str::from_utf8)
+                .map_err(|_| ReadError::Row)?;
             count += 1;
         }
         if count != COLUMNS {
@@ -62,7 +64,11 @@ impl Reader {
             "d" => {
                 let (view, relation) = (oid(a)?, oid(b)?);
                 if relation >= FIRST_USER_OID {
-                    self.catalogue.dependencies.entry(view).or_default().push((relation, number(c)?));
+                    self.catalogue
+                        .dependencies
+                        .entry(view)
+                        .or_default()
+                        .push((relation, number(c)?));
                 }
             }
             "i" => self.catalogue.parents.entry(oid(a)?).or_default().push(oid(b)?),

@@ -77,7 +77,10 @@ impl Catalogues {
                 return None;
             }
             let found = entry.maps.iter().find(|(known, _)| known.same(effective));
-            Some((*have, found.map_or_else(|| Err(Arc::clone(catalogue)), |(_, map)| Ok(Arc::clone(map)))))
+            Some((
+                *have,
+                found.map_or_else(|| Err(Arc::clone(catalogue)), |(_, map)| Ok(Arc::clone(map))),
+            ))
         })?;
         let catalogue = match catalogue {
             Ok(map) => return Some((version, map)),

@@ -14,7 +14,10 @@ use crate::catalogue::{QUERY, ReadError, Reader};
 /// The name under which the engine prepares and binds.
 pub(super) const NAME: &[u8] = b"interdict";
 
-const CLOSE: frontend::Message<'static> = frontend::Message::Close { target: Target::Statement, name: NAME };
+const CLOSE: frontend::Message<'static> = frontend::Message::Close {
+    target: Target::Statement,
+    name: NAME,
+};
 
 /// A question under way.
 #[derive(Debug)]
@@ -30,8 +33,15 @@ pub(super) struct Aside {
 
 #[derive(Debug)]
 enum Kind {
-    Catalogue { reader: Reader, version: u64 },
-    Probe { key: u64, description: Option<Bytes>, no_data: bool },
+    Catalogue {
+        reader: Reader,
+        version: u64,
+    },
+    Probe {
+        key: u64,
+        description: Option<Bytes>,
+        no_data: bool,
+    },
 }
 
 /// Why an aside came to nothing though the server did not say so.
@@ -55,11 +65,20 @@ pub(super) enum Progress {
 /// What came of an aside.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Catalogue { reader: Reader, version: u64 },
+    Catalogue {
+        reader: Reader,
+        version: u64,
+    },
     /// The RowDescription message's body, or none if the statement returns no rows.
-    Probe { key: u64, description: Option<Bytes> },
+    Probe {
+        key: u64,
+        description: Option<Bytes>,
+    },
     /// The server's ErrorResponse, whole.
-    ServerError { message: Bytes, catalogue: bool },
+    ServerError {
+        message: Bytes,
+        catalogue: bool,
+    },
     Failure(Failure),
 }
 
@@ -69,26 +88,67 @@ impl Aside {
         CLOSE.write(out)?;
         write_parse(out, NAME, QUERY.as_bytes(), &[])?;
         write_bind(out, NAME, NAME, &[], [], &[])?;
-        frontend::Message::Execute { portal: NAME, max_rows: 0 }.write(out)?;
-        frontend::Message::Close { target: Target::Portal, name: NAME }.write(out)?;
+        frontend::Message::Execute {
+            portal: NAME,
+            max_rows: 0,
+        }
+        .write(out)?;
+        frontend::Message::Close {
+            target: Target::Portal,
+            name: NAME,
+        }
+        .write(out)?;
         CLOSE.write(out)?;
         Self::end(sync, out)?;
-        Ok(Self { kind: Kind::Catalogue { reader: Reader::default(), version }, sync, closes: 3, error: None, failure: None })
+        Ok(Self {
+            kind: Kind::Catalogue {
+                reader: Reader::default(),
+                version,
+            },
+            sync,
+            closes: 3,
+            error: None,
+            failure: None,
+        })
     }
 
     /// Asks what a statement's result would look like, without running it.
-    pub(super) fn probe(key: u64, text: &[u8], types: &[u32], sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+    pub(super) fn probe(
+        key: u64,
+        text: &[u8],
+        types: &[u32],
+        sync: bool,
+        out: &mut BytesMut,
+    ) -> Result<Self, WireError> {
         CLOSE.write(out)?;
         write_parse(out, NAME, text, types)?;
-        frontend::Message::Describe { target: Target::Statement, name: NAME }.write(out)?;
+        frontend::Message::Describe {
+            target: Target::Statement,
+            name: NAME,
+        }
+        .write(out)?;
         CLOSE.write(out)?;
         Self::end(sync, out)?;
-        let kind = Kind::Probe { key, description: None, no_data: false };
-        Ok(Self { kind, sync, closes: 2, error: None, failure: None })
+        let kind = Kind::Probe {
+            key,
+            description: None,
+            no_data: false,
+        };
+        Ok(Self {
+            kind,
+            sync,
+            closes: 2,
+            error: None,
+            failure: None,
+        })
     }
 
     fn end(sync: bool, out: &mut BytesMut) -> Result<(), WireError> {
-        if sync { frontend::Message::Sync.write(out) } else { frontend::Message::Flush.write(out) }
+        if sync {
+            frontend::Message::Sync.write(out)
+        } else {
+            frontend::Message::Flush.write(out)
+        }
     }
 
     /// Takes the next message of the answer. `whole` is the message with its tag and length.
@@ -126,15 +186,30 @@ impl Aside {
     /// What came of it.
     pub(super) fn finish(self) -> Outcome {
         if let Some(message) = self.error {
-            return Outcome::ServerError { message, catalogue: matches!(self.kind, Kind::Catalogue { .. }) };
+            return Outcome::ServerError {
+                message,
+                catalogue: matches!(self.kind, Kind::Catalogue { .. }),
+            };
         }
         if let Some(failure) = self.failure {
             return Outcome::Failure(failure);
         }
         match self.kind {
             Kind::Catalogue { reader, version } => Outcome::Catalogue { reader, version },
-            Kind::Probe { key, description: Some(description), .. } => Outcome::Probe { key, description: Some(description) },
-            Kind::Probe { key, no_data: true, .. } => Outcome::Probe { key, description: None },
+            Kind::Probe {
+                key,
+                description: Some(description),
+                ..
+            } => Outcome::Probe {
+                key,
+                description: Some(description),
+            },
+            Kind::Probe {
+                key, no_data: true, ..
+            } => Outcome::Probe {
+                key,
+                description: None,
+            },
             Kind::Probe { .. } => Outcome::Failure(Failure::Unexpected),
         }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use interdict_record::Micros;
 use interdict_sql::{Analysis, Control, Effect, Effects, Relation};
-use interdict_wire::postgres::frontend::{self, Message, Target};
 use interdict_wire::postgres::Header;
 use interdict_wire::postgres::backend::TransactionStatus;
+use interdict_wire::postgres::frontend::{self, Message, Target};
 
 use super::aside::Aside;
 use super::judge::Judgement;
@@ -37,7 +37,9 @@ enum Sight<T> {
 }
 
 /// Functions that libpq's large-object interface calls by the FunctionCall message (pg_proc.dat).
-const LARGE_OBJECT_FUNCTIONS: [u32; 13] = [715, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172];
+const LARGE_OBJECT_FUNCTIONS: [u32; 13] = [
+    715, 952, 953, 954, 955, 956, 957, 958, 964, 1004, 3170, 3171, 3172,
+];
 
 /// Verdicts of more statements than this are not kept by one session.
 const VERDICTS: usize = 4096;
@@ -99,8 +101,14 @@ impl Engine {
         let limit = self.context.limits.message;
         let refusal = Refusal::new(
             LIMIT,
-            format!("interdict: a message of {} bytes is longer than the {limit} that can be judged", header.total()),
-            Some("send less at once, or COPY the data in; an operator can raise limits.message of the service".to_owned()),
+            format!(
+                "interdict: a message of {} bytes is longer than the {limit} that can be judged",
+                header.total()
+            ),
+            Some(
+                "send less at once, or COPY the data in; an operator can raise limits.message of the service"
+                    .to_owned(),
+            ),
         );
         if self.phase == Phase::Authentication {
             self.cut(&refusal, EndReason::Limit, out);
@@ -111,7 +119,11 @@ impl Engine {
             return;
         }
         let mut judgement = self.judge_bare("unknown", Effects::default(), "");
-        judgement.refuse("interdict:limit", "the message is too long to be judged".to_owned(), String::new());
+        judgement.refuse(
+            "interdict:limit",
+            "the message is too long to be judged".to_owned(),
+            String::new(),
+        );
         judgement.refusal = Some(refusal.clone());
         self.record_bare("unknown", "", Effects::default(), &judgement, now, out);
         if matches!(header.tag, b'Q' | b'F') {
@@ -135,7 +147,11 @@ impl Engine {
             if tag == b'p' {
                 out.to_server.extend_from_slice(message);
             } else {
-                self.desynchronised("client", &"only a password or SASL message may follow the start-up", out);
+                self.desynchronised(
+                    "client",
+                    &"only a password or SASL message may follow the start-up",
+                    out,
+                );
             }
             return Step::Done;
         }
@@ -155,7 +171,9 @@ impl Engine {
             }
         };
         match parsed {
-            Message::Query(text) if self.phase == Phase::Replication => self.replication_query(message, text, now, out),
+            Message::Query(text) if self.phase == Phase::Replication => {
+                self.replication_query(message, text, now, out)
+            }
             Message::Query(text) => return self.query(message, text, now, out),
             Message::Parse(parse) => {
                 let types = parse.parameter_types.iter().collect();
@@ -163,17 +181,30 @@ impl Engine {
                 return self.parse(message, name, text, types, now, out);
             }
             Message::Bind(bind) => {
-                let statement = self.names.statement(bind.statement).cloned().unwrap_or_else(|| self.unknown());
+                let statement = self
+                    .names
+                    .statement(bind.statement)
+                    .cloned()
+                    .unwrap_or_else(|| self.unknown());
                 let sensitive = self.may_be_sensitive(&statement.analysis);
                 let name = Bytes::copy_from_slice(bind.portal);
                 self.described.remove(&name);
-                let portal = Arc::new(Portal { statement, bind: body.clone() });
+                let portal = Arc::new(Portal {
+                    statement,
+                    bind: body.clone(),
+                });
                 let change = Change::Bind(name, portal);
                 self.names.expect(&change);
                 self.send(message, Pending::Bind { change, sensitive }, out);
             }
-            Message::Describe { target: Target::Statement, .. } => self.send(message, Pending::DescribeStatement, out),
-            Message::Describe { target: Target::Portal, name } => {
+            Message::Describe {
+                target: Target::Statement,
+                ..
+            } => self.send(message, Pending::DescribeStatement, out),
+            Message::Describe {
+                target: Target::Portal,
+                name,
+            } => {
                 let portal = Bytes::copy_from_slice(name);
                 self.described.insert(portal.clone());
                 self.send(message, Pending::DescribePortal { portal, ours: false }, out);
@@ -245,18 +276,37 @@ impl Engine {
         let runs = judgements
             .into_iter()
             .enumerate()
-            .map(|(index, judgement)| self.begin(&Asked::new(&analysis, index, &shown, &[]), judgement, &analysis, now, out))
+            .map(|(index, judgement)| {
+                self.begin(
+                    &Asked::new(&analysis, index, &shown, &[]),
+                    judgement,
+                    &analysis,
+                    now,
+                    out,
+                )
+            })
             .collect();
         self.names.expect(&Change::DropUnnamed);
         self.note_spoken(&analysis);
         out.to_server.extend_from_slice(message);
-        self.pending.push_back(Pending::Query { runs, change: Change::DropUnnamed });
+        self.pending.push_back(Pending::Query {
+            runs,
+            change: Change::DropUnnamed,
+        });
         self.unsynced = false;
         self.executed = false;
         Step::Done
     }
 
-    fn parse(&mut self, message: &[u8], name: Bytes, text: Bytes, types: Vec<u32>, now: Micros, out: &mut Output) -> Step {
+    fn parse(
+        &mut self,
+        message: &[u8],
+        name: Bytes,
+        text: Bytes,
+        types: Vec<u32>,
+        now: Micros,
+        out: &mut Output,
+    ) -> Step {
         if self.must_settle(out) {
             return Step::Wait;
         }
@@ -294,7 +344,14 @@ impl Engine {
             return Step::Done;
         }
         let sensitive = judgements.iter().any(|judgement| judgement.sensitive);
-        let change = Change::Prepare(name, Arc::new(Prepared { text, analysis, parameter_types: types }));
+        let change = Change::Prepare(
+            name,
+            Arc::new(Prepared {
+                text,
+                analysis,
+                parameter_types: types,
+            }),
+        );
         self.names.expect(&change);
         self.send(message, Pending::Parse { change, sensitive }, out);
         Step::Done
@@ -306,7 +363,9 @@ impl Engine {
         }
         self.refresh_policy();
         let portal = self.names.portal(name).cloned();
-        let statement = portal.as_ref().map_or_else(|| self.unknown(), |portal| Arc::clone(&portal.statement));
+        let statement = portal
+            .as_ref()
+            .map_or_else(|| self.unknown(), |portal| Arc::clone(&portal.statement));
         let analysis = Arc::clone(&statement.analysis);
         let shown = String::from_utf8_lossy(&statement.text);
         let parameters = portal.as_deref().map(recording::parameters).unwrap_or_default();
@@ -322,7 +381,14 @@ impl Engine {
             Sight::FailedTransaction => return self.refuse_failed(&analysis, &shown, false, now, out),
         };
         let mut judgements = self.judge(&analysis, &shown, &parameters, map.as_deref());
-        match self.trace(&mut judgements, &analysis, &statement.text, &statement.parameter_types, now, out) {
+        match self.trace(
+            &mut judgements,
+            &analysis,
+            &statement.text,
+            &statement.parameter_types,
+            now,
+            out,
+        ) {
             Sight::Known(()) => {}
             Sight::Wait => return Step::Wait,
             Sight::FailedTransaction => return self.refuse_failed(&analysis, &shown, false, now, out),
@@ -336,15 +402,33 @@ impl Engine {
             return Step::Done;
         }
         // An empty statement has no judgement: the server answers EmptyQueryResponse.
-        let judgement = judgements.into_iter().next().unwrap_or_else(|| self.judge_bare("empty", Effects::default(), ""));
-        let returns_rows = analysis.statements.first().is_none_or(|statement| statement.returns_rows_of_relations);
+        let judgement = judgements
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| self.judge_bare("empty", Effects::default(), ""));
+        let returns_rows = analysis
+            .statements
+            .first()
+            .is_none_or(|statement| statement.returns_rows_of_relations);
         let portal = Bytes::copy_from_slice(name);
-        if (self.watches_results() || judgement.mask_all) && returns_rows && self.described.insert(portal.clone()) {
-            if (Message::Describe { target: Target::Portal, name }).write(&mut out.to_server).is_err() {
+        if (self.watches_results() || judgement.mask_all)
+            && returns_rows
+            && self.described.insert(portal.clone())
+        {
+            if (Message::Describe {
+                target: Target::Portal,
+                name,
+            })
+            .write(&mut out.to_server)
+            .is_err()
+            {
                 self.desynchronised("client", &"a portal's name is too long", out);
                 return Step::Done;
             }
-            self.pending.push_back(Pending::DescribePortal { portal: portal.clone(), ours: true });
+            self.pending.push_back(Pending::DescribePortal {
+                portal: portal.clone(),
+                ours: true,
+            });
         }
         let run = Box::new(self.begin(&asked, judgement, &analysis, now, out));
         self.note_spoken(&analysis);
@@ -374,7 +458,13 @@ impl Engine {
             self.answer(refusal.error(), true, out);
             return;
         }
-        let asked = Asked { kind: "function_call", text: &text, effects, complete: true, ..Asked::default() };
+        let asked = Asked {
+            kind: "function_call",
+            text: &text,
+            effects,
+            complete: true,
+            ..Asked::default()
+        };
         let run = Box::new(self.begin(&asked, judgement, &Analysis::default(), now, out));
         out.to_server.extend_from_slice(message);
         self.pending.push_back(Pending::Call { run });
@@ -395,7 +485,14 @@ impl Engine {
     }
 
     /// Records a statement and prepares to follow its result.
-    fn begin(&mut self, asked: &Asked<'_>, judgement: Judgement, analysis: &Analysis, now: Micros, out: &mut Output) -> Run {
+    fn begin(
+        &mut self,
+        asked: &Asked<'_>,
+        judgement: Judgement,
+        analysis: &Analysis,
+        now: Micros,
+        out: &mut Output,
+    ) -> Run {
         if asked.effects.contains(Effect::Settings) {
             self.barrier = true;
         }
@@ -427,9 +524,18 @@ impl Engine {
         out: &mut Output,
     ) {
         let map = self.map.as_ref().map(|(_, map)| Arc::clone(map));
-        let judgement = self.judge(analysis, text, parameters, map.as_deref()).into_iter().next();
+        let judgement = self
+            .judge(analysis, text, parameters, map.as_deref())
+            .into_iter()
+            .next();
         let judgement = judgement.unwrap_or_else(|| self.judge_bare("unknown", Effects::default(), ""));
-        let run = self.begin(&Asked::new(analysis, 0, text, parameters), judgement, analysis, now, out);
+        let run = self.begin(
+            &Asked::new(analysis, 0, text, parameters),
+            judgement,
+            analysis,
+            now,
+            out,
+        );
         let code = super::server::sqlstate(error);
         self.end_run(run, "error", code, now, out);
     }
@@ -455,7 +561,14 @@ impl Engine {
         }
     }
 
-    fn refuse_failed(&mut self, analysis: &Analysis, text: &str, ready: bool, now: Micros, out: &mut Output) -> Step {
+    fn refuse_failed(
+        &mut self,
+        analysis: &Analysis,
+        text: &str,
+        ready: bool,
+        now: Micros,
+        out: &mut Output,
+    ) -> Step {
         let refusal = Refusal::new(
             FAILED_TRANSACTION,
             "current transaction is aborted, commands ignored until end of transaction block",
@@ -518,13 +631,26 @@ impl Engine {
         }
         if self.status == TransactionStatus::Failed {
             let ends = !analysis.statements.is_empty()
-                && analysis.statements.iter().all(|statement| is_transaction_end(&statement.control));
-            return if ends { Sight::Known(map) } else { Sight::FailedTransaction };
+                && analysis
+                    .statements
+                    .iter()
+                    .all(|statement| is_transaction_end(&statement.control));
+            return if ends {
+                Sight::Known(map)
+            } else {
+                Sight::FailedTransaction
+            };
         }
         let version = self.schema_version.load(std::sync::atomic::Ordering::Acquire);
         match Aside::catalogue(version, !self.unsynced, &mut out.to_server) {
             Ok(aside) => {
-                let asked = Asked { kind: "select", text: "/* interdict: catalogue */", complete: true, flags: &["interdict"], ..Asked::default() };
+                let asked = Asked {
+                    kind: "select",
+                    text: "/* interdict: catalogue */",
+                    complete: true,
+                    flags: &["interdict"],
+                    ..Asked::default()
+                };
                 let judgement = Judgement::own();
                 let run = self.begin(&asked, judgement, &Analysis::default(), now, out);
                 self.end_run(run, "ok", None, now, out);
@@ -553,12 +679,21 @@ impl Engine {
     ) -> Sight<()> {
         let _ = now;
         for (index, judgement) in judgements.iter_mut().enumerate() {
-            let Some(statement) = analysis.statements.get(index) else { continue };
-            let settled = judgement.refusal.is_some() || judgement.mask_all || !judgement.carries || !statement.returns_rows_of_relations;
+            let Some(statement) = analysis.statements.get(index) else {
+                continue;
+            };
+            let settled = judgement.refusal.is_some()
+                || judgement.mask_all
+                || !judgement.carries
+                || !statement.returns_rows_of_relations;
             if settled || statement.effects.contains(Effect::CopyOut) {
                 continue;
             }
-            let part = if analysis.statements.len() > 1 { text.get(statement.range.clone()).unwrap_or(text) } else { text };
+            let part = if analysis.statements.len() > 1 {
+                text.get(statement.range.clone()).unwrap_or(text)
+            } else {
+                text
+            };
             let key = self.verdict_key(part, types);
             match self.verdicts.get(&key) {
                 Some(Ok(())) => continue,
@@ -601,7 +736,10 @@ impl Engine {
     /// server may refuse the second.
     fn note_spoken(&mut self, analysis: &Arc<Analysis>) {
         for statement in &analysis.statements {
-            let (Control::Prepare { name, .. } | Control::DeclareCursor { name, .. }) = &statement.control else { continue };
+            let (Control::Prepare { name, .. } | Control::DeclareCursor { name, .. }) = &statement.control
+            else {
+                continue;
+            };
             let known = self.spoken.entry(name.clone()).or_default();
             if !known.iter().any(|have| Arc::ptr_eq(have, analysis)) {
                 known.push(Arc::clone(analysis));
@@ -612,7 +750,9 @@ impl Engine {
     /// Whether a statement's error texts could quote masked values.
     fn may_be_sensitive(&self, analysis: &Analysis) -> bool {
         match &self.map {
-            Some((_, map)) => !analysis.complete() || analysis.relations().any(|relation| map.is_sensitive(relation)),
+            Some((_, map)) => {
+                !analysis.complete() || analysis.relations().any(|relation| map.is_sensitive(relation))
+            }
             None => self.effective.masks_columns(),
         }
     }
@@ -621,13 +761,20 @@ impl Engine {
     fn unknown(&self) -> Arc<Prepared> {
         // A NUL byte can't be part of a statement, so the analysis says that it knows nothing.
         let analysis = self.shared.analyzer.postgres(b"\0", &self.settings);
-        Arc::new(Prepared { text: Bytes::new(), analysis, parameter_types: Vec::new() })
+        Arc::new(Prepared {
+            text: Bytes::new(),
+            analysis,
+            parameter_types: Vec::new(),
+        })
     }
 }
 
 /// Fails on any server, because no client names a portal so.
 const fn refused_portal() -> Message<'static> {
-    Message::Execute { portal: b"interdict: refused", max_rows: 0 }
+    Message::Execute {
+        portal: b"interdict: refused",
+        max_rows: 0,
+    }
 }
 
 fn full_name(relation: &Relation) -> String {
@@ -646,6 +793,11 @@ fn is_system(relation: &Relation) -> bool {
 }
 
 fn is_transaction_end(control: &Control) -> bool {
-    matches!(control, Control::Commit { .. } | Control::Rollback { .. } | Control::RollbackTo { .. } | Control::PrepareTransaction)
+    matches!(
+        control,
+        Control::Commit { .. }
+            | Control::Rollback { .. }
+            | Control::RollbackTo { .. }
+            | Control::PrepareTransaction
+    )
 }
-

@@ -17,11 +17,17 @@ const QUOTE_NO_VALUES: &[&str] = &["08", "0A", "25", "28", "3D", "42", "53", "54
 
 /// Appends the message as the client may see it; false if it may pass as it is (nothing was appended).
 pub(super) fn redact(fields: Fields<'_>, error: bool, out: &mut BytesMut) -> bool {
-    let code = fields.code().and_then(|code| std::str::from_utf8(code).ok()).unwrap_or("XX000");
+    let code = fields
+        .code()
+        .and_then(|code| std::str::from_utf8(code).ok())
+        .unwrap_or("XX000");
     if QUOTE_NO_VALUES.iter().any(|class| code.starts_with(class)) {
         return false;
     }
-    let message = format!("{} (text withheld: the statement touches masked columns)", condition(code));
+    let message = format!(
+        "{} (text withheld: the statement touches masked columns)",
+        condition(code)
+    );
     let kept = fields.iter().filter(|(code, _)| KEPT.contains(code));
     write_fields(out, error, kept.chain([(field::MESSAGE, message.as_bytes())])).is_ok()
 }

@@ -6,8 +6,8 @@ use interdict_policy::{Decision, Request, ResultWatch, Verdict};
 use interdict_record::Micros;
 use interdict_sql::{Access, Analysis, Control, Effect, Effects, Gap, Statement};
 
-use super::refusal::{REFUSED, Refusal, SYNTAX};
 use super::Engine;
+use super::refusal::{REFUSED, Refusal, SYNTAX};
 use crate::catalogue::MaskMap;
 
 /// What is to become of a statement.
@@ -144,8 +144,13 @@ impl Engine {
             return;
         }
         let value = value.unwrap_or_default();
-        let off = matches!(value.to_ascii_lowercase().as_str(), "off" | "false" | "no" | "0" | "f" | "n");
-        let unsafe_encoding = UNSAFE_ENCODINGS.iter().any(|encoding| value.eq_ignore_ascii_case(encoding));
+        let off = matches!(
+            value.to_ascii_lowercase().as_str(),
+            "off" | "false" | "no" | "0" | "f" | "n"
+        );
+        let unsafe_encoding = UNSAFE_ENCODINGS
+            .iter()
+            .any(|encoding| value.eq_ignore_ascii_case(encoding));
         let refused = match name.to_ascii_lowercase().as_str() {
             "standard_conforming_strings" => off,
             "client_encoding" | "names" => unsafe_encoding,
@@ -170,30 +175,47 @@ impl Engine {
             let known = self.lookup_spoken(name);
             // What a name stands for may itself be an EXECUTE; PostgreSQL has no recursion here, so a few steps suffice.
             if known.is_empty() || depth > 4 {
-                return Reach { sensitive: true, carries: true };
+                return Reach {
+                    sensitive: true,
+                    carries: true,
+                };
             }
             let statements = known.iter().flat_map(|analysis| &analysis.statements);
-            return statements.fold(Reach::default(), |reach, inner| reach.or(self.reach(inner, map, depth + 1)));
+            return statements.fold(Reach::default(), |reach, inner| {
+                reach.or(self.reach(inner, map, depth + 1))
+            });
         }
         let mut reach = Reach::default();
         for relation in &statement.relations {
             let by_name = map.is_sensitive(relation);
             let by_pattern = !map.knows(relation)
                 && relation.access != Access::Define
-                && self.effective.may_mask_relation(&self.key.database, relation.schema.as_deref(), &relation.name);
+                && self.effective.may_mask_relation(
+                    &self.key.database,
+                    relation.schema.as_deref(),
+                    &relation.name,
+                );
             if by_name || by_pattern {
                 reach.sensitive = true;
                 reach.carries |= by_pattern || map.is_derived(relation);
             }
         }
-        reach.carries |= reach.sensitive && map.masked_names().iter().any(|name| statement.references.may_mean(name));
+        reach.carries |= reach.sensitive
+            && map
+                .masked_names()
+                .iter()
+                .any(|name| statement.references.may_mean(name));
         reach
     }
 
     /// Everything that a name may stand for: what was prepared or declared in SQL, and by the protocol.
     fn lookup_spoken(&self, name: &str) -> Vec<Arc<Analysis>> {
         let mut known = self.spoken.get(name).cloned().unwrap_or_default();
-        known.extend(self.names.statement(name.as_bytes()).map(|prepared| Arc::clone(&prepared.analysis)));
+        known.extend(
+            self.names
+                .statement(name.as_bytes())
+                .map(|prepared| Arc::clone(&prepared.analysis)),
+        );
         known
     }
 
@@ -203,7 +225,14 @@ impl Engine {
         effects.insert(Effect::Replication);
         let judgement = self.judge_bare("replication", effects, "replication start-up");
         let refusal = judgement.refusal.clone();
-        self.record_bare("replication", "replication start-up", effects, &judgement, now, out);
+        self.record_bare(
+            "replication",
+            "replication start-up",
+            effects,
+            &judgement,
+            now,
+            out,
+        );
         if let Some(refusal) = refusal {
             self.cut(&refusal, crate::EndReason::Refused, out);
         } else {
@@ -230,8 +259,14 @@ impl Engine {
             gaps: &[],
         };
         let decision = self.effective.decide(&request);
-        let mut judgement =
-            Judgement { decision, refusal: None, sensitive: false, carries: false, mask_all: false, watch: None };
+        let mut judgement = Judgement {
+            decision,
+            refusal: None,
+            sensitive: false,
+            carries: false,
+            mask_all: false,
+            watch: None,
+        };
         refuse_if_denied(&mut judgement, &[]);
         if judgement.refusal.is_none() {
             guard_defaults(&mut judgement, effects);
@@ -250,19 +285,26 @@ fn refuse_if_denied(judgement: &mut Judgement, gaps: &[Gap]) {
         Verdict::Deny => {
             let syntax = gaps.iter().find(|gap| matches!(gap, Gap::Unparsable(_)));
             Some(match syntax.filter(|_| rule == Decision::UNCERTAIN) {
-                Some(gap) => {
-                    Refusal::new(SYNTAX, format!("interdict: {gap}"), Some("the statement was not sent; correct it".to_owned()))
-                }
-                None => Refusal::new(REFUSED, format!("interdict: {message} (rule {rule})"), decision.hint.clone()),
+                Some(gap) => Refusal::new(
+                    SYNTAX,
+                    format!("interdict: {gap}"),
+                    Some("the statement was not sent; correct it".to_owned()),
+                ),
+                None => Refusal::new(
+                    REFUSED,
+                    format!("interdict: {message} (rule {rule})"),
+                    decision.hint.clone(),
+                ),
             })
         }
         Verdict::Hold(_) => Some(Refusal::new(
             REFUSED,
-            format!("interdict: {message} (rule {rule}): it needs a human's approval, and nobody can be asked yet"),
-            decision
-                .hint
-                .clone()
-                .or_else(|| Some("narrow the statement so that the rule does not apply, or ask an operator".to_owned())),
+            format!(
+                "interdict: {message} (rule {rule}): it needs a human's approval, and nobody can be asked yet"
+            ),
+            decision.hint.clone().or_else(|| {
+                Some("narrow the statement so that the rule does not apply, or ask an operator".to_owned())
+            }),
         )),
     };
 }
@@ -270,11 +312,21 @@ fn refuse_if_denied(judgement: &mut Judgement, gaps: &[Gap]) {
 /// What the product refuses unless a rule allows it.
 fn guard_defaults(judgement: &mut Judgement, effects: Effects) {
     let allowed = judgement.decision.verdict == Verdict::Allow && judgement.decision.rule.is_some();
-    if let Some(effect) = REFUSED_BY_DEFAULT.iter().find(|effect| effects.contains(**effect)).filter(|_| !allowed) {
+    if let Some(effect) = REFUSED_BY_DEFAULT
+        .iter()
+        .find(|effect| effects.contains(**effect))
+        .filter(|_| !allowed)
+    {
         judgement.refuse(
             DEFAULT,
-            format!("the effect {} is refused unless a rule allows it", effect.as_str()),
-            format!("a policy may allow it: when: '\"{}\" in effects', then: allow", effect.as_str()),
+            format!(
+                "the effect {} is refused unless a rule allows it",
+                effect.as_str()
+            ),
+            format!(
+                "a policy may allow it: when: '\"{}\" in effects', then: allow",
+                effect.as_str()
+            ),
         );
     }
 }
@@ -284,12 +336,24 @@ impl Judgement {
     pub(super) fn own() -> Self {
         let mut decision = Decision::allow();
         decision.rule = Some("interdict".into());
-        Self { decision, refusal: None, sensitive: false, carries: false, mask_all: false, watch: None }
+        Self {
+            decision,
+            refusal: None,
+            sensitive: false,
+            carries: false,
+            mask_all: false,
+            watch: None,
+        }
     }
 
     /// Forgets a refusal by a rule, but not one that masking or a default of the product needs.
     pub(super) fn forget_rules(&mut self) {
-        if self.decision.rule.as_deref().is_none_or(|rule| !rule.starts_with("interdict:")) {
+        if self
+            .decision
+            .rule
+            .as_deref()
+            .is_none_or(|rule| !rule.starts_with("interdict:"))
+        {
             self.refusal = None;
         }
     }
@@ -320,6 +384,9 @@ struct Reach {
 
 impl Reach {
     fn or(self, other: Self) -> Self {
-        Self { sensitive: self.sensitive || other.sensitive, carries: self.carries || other.carries }
+        Self {
+            sensitive: self.sensitive || other.sensitive,
+            carries: self.carries || other.carries,
+        }
     }
 }

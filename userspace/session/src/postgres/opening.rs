@@ -70,16 +70,26 @@ fn classify(message: &Wire<'_>) -> Opening {
         Wire::Cancel { .. } => Opening::Cancel(Bytes::new()),
         Wire::Startup(startup) => {
             let find = |name: &str| {
-                startup.parameters.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+                startup
+                    .parameters
+                    .iter()
+                    .rev()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
             };
             let user = find("user").unwrap_or_default();
             Opening::Startup(Startup {
                 message: Bytes::new(),
-                database: find("database").filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone()),
+                database: find("database")
+                    .filter(|name| !name.is_empty())
+                    .unwrap_or_else(|| user.clone()),
                 application: find("application_name").unwrap_or_default(),
                 // Any value but a false one asks for a walsender (walsender documentation, "replication").
                 replication: find("replication").is_some_and(|value| {
-                    !matches!(value.to_ascii_lowercase().as_str(), "" | "false" | "off" | "no" | "0" | "f" | "n")
+                    !matches!(
+                        value.to_ascii_lowercase().as_str(),
+                        "" | "false" | "off" | "no" | "0" | "f" | "n"
+                    )
                 }),
                 user,
             })

@@ -16,21 +16,45 @@ use super::result::Plan;
 /// One outstanding answer.
 #[derive(Debug)]
 pub(super) enum Pending {
-    Parse { change: Change, sensitive: bool },
-    Bind { change: Change, sensitive: bool },
-    Close { change: Change },
+    Parse {
+        change: Change,
+        sensitive: bool,
+    },
+    Bind {
+        change: Change,
+        sensitive: bool,
+    },
+    Close {
+        change: Change,
+    },
     DescribeStatement,
     /// `ours`: asked by the engine to learn the result's columns; the client must not see the answer.
-    DescribePortal { portal: Bytes, ours: bool },
-    Execute { portal: Bytes, run: Box<Run> },
-    Query { runs: VecDeque<Run>, change: Change },
-    Call { run: Box<Run> },
+    DescribePortal {
+        portal: Bytes,
+        ours: bool,
+    },
+    Execute {
+        portal: Bytes,
+        run: Box<Run>,
+    },
+    Query {
+        runs: VecDeque<Run>,
+        change: Change,
+    },
+    Call {
+        run: Box<Run>,
+    },
     Sync,
     /// The engine's own answer, given when it comes to the front. `ready`: a ReadyForQuery follows it.
-    Refusal { error: BytesMut, ready: bool },
+    Refusal {
+        error: BytesMut,
+        ready: bool,
+    },
     /// A message was sent that the server must fail on, so that it undoes what ran before in the same implicit
     /// transaction; the client is given `error` instead.
-    Abort { error: BytesMut },
+    Abort {
+        error: BytesMut,
+    },
     /// The engine's own question.
     Aside(Box<Aside>),
 }
@@ -39,7 +63,10 @@ impl Pending {
     /// The change it brings, if the server accepts it.
     pub(super) fn change(&self) -> Option<&Change> {
         match self {
-            Self::Parse { change, .. } | Self::Bind { change, .. } | Self::Close { change } | Self::Query { change, .. } => Some(change),
+            Self::Parse { change, .. }
+            | Self::Bind { change, .. }
+            | Self::Close { change }
+            | Self::Query { change, .. } => Some(change),
             _ => None,
         }
     }

@@ -1,6 +1,5 @@
 //! What the engine writes down.
 
-
 use interdict_policy::{Literals, Verdict};
 use interdict_record::{Micros, Record, RelationAccess, StatementEnded, StatementStarted};
 use interdict_sql::{Access, Analysis, Effects, Statement};
@@ -30,11 +29,25 @@ impl Engine {
         let statement_id = self.next_id(now);
         self.totals.statements += 1;
         let withheld = judgement.sensitive && self.effective.literals() == Literals::Mask;
-        let text = if withheld { what.normalised.unwrap_or("[withheld]") } else { what.text };
-        let parameters = if withheld {
-            what.parameters.iter().map(|value| value.as_ref().map(|_| "[redacted]".to_owned())).collect()
+        let text = if withheld {
+            what.normalised.unwrap_or("[withheld]")
         } else {
-            what.parameters.iter().map(|value| value.as_deref().map(|value| self.scrub(clip(value, RECORDED_PARAMETER)))).collect()
+            what.text
+        };
+        let parameters = if withheld {
+            what.parameters
+                .iter()
+                .map(|value| value.as_ref().map(|_| "[redacted]".to_owned()))
+                .collect()
+        } else {
+            what.parameters
+                .iter()
+                .map(|value| {
+                    value
+                        .as_deref()
+                        .map(|value| self.scrub(clip(value, RECORDED_PARAMETER)))
+                })
+                .collect()
         };
         let refused = judgement.refusal.is_some();
         let decision = match (&judgement.decision.verdict, refused) {
@@ -43,33 +56,44 @@ impl Engine {
             _ if judgement.mask_all || (judgement.sensitive && self.effective.masks_columns()) => "mask",
             _ => "allow",
         };
-        out.records.push(Record::StatementStarted(Box::new(StatementStarted {
-            session_id: self.context.session_id,
-            statement_id,
-            requested_at: now,
-            decided_at: now,
-            service: self.context.service.clone(),
-            identity: self.context.identity.name.clone(),
-            kind: what.kind.to_owned(),
-            statement: self.scrub(clip(text, RECORDED_TEXT)),
-            fingerprint: what.fingerprint.map(str::to_owned),
-            parameters,
-            effects: what.effects.iter().map(|effect| effect.as_str().to_owned()).collect(),
-            relations: what.relations.iter().map(relation_access).collect(),
-            complete: what.complete,
-            decision: decision.to_owned(),
-            rule: judgement.decision.rule.as_deref().map(str::to_owned),
-            message: judgement.refusal.as_ref().map(|refusal| refusal.message.clone()),
-            policy: judgement.decision.policy.as_deref().map(str::to_owned),
-            policy_digest: Some(self.policies.digest().to_owned()),
-            flags: what.flags.iter().map(|flag| (*flag).to_owned()).collect(),
-            ..StatementStarted::default()
-        })));
+        out.records
+            .push(Record::StatementStarted(Box::new(StatementStarted {
+                session_id: self.context.session_id,
+                statement_id,
+                requested_at: now,
+                decided_at: now,
+                service: self.context.service.clone(),
+                identity: self.context.identity.name.clone(),
+                kind: what.kind.to_owned(),
+                statement: self.scrub(clip(text, RECORDED_TEXT)),
+                fingerprint: what.fingerprint.map(str::to_owned),
+                parameters,
+                effects: what
+                    .effects
+                    .iter()
+                    .map(|effect| effect.as_str().to_owned())
+                    .collect(),
+                relations: what.relations.iter().map(relation_access).collect(),
+                complete: what.complete,
+                decision: decision.to_owned(),
+                rule: judgement.decision.rule.as_deref().map(str::to_owned),
+                message: judgement.refusal.as_ref().map(|refusal| refusal.message.clone()),
+                policy: judgement.decision.policy.as_deref().map(str::to_owned),
+                policy_digest: Some(self.policies.digest().to_owned()),
+                flags: what.flags.iter().map(|flag| (*flag).to_owned()).collect(),
+                ..StatementStarted::default()
+            })));
         statement_id
     }
 
     /// Records a statement that is refused: asked, decided, over.
-    pub(super) fn record_refused(&mut self, what: &Asked<'_>, judgement: &Judgement, now: Micros, out: &mut Output) {
+    pub(super) fn record_refused(
+        &mut self,
+        what: &Asked<'_>,
+        judgement: &Judgement,
+        now: Micros,
+        out: &mut Output,
+    ) {
         let statement_id = self.record_statement(what, judgement, now, out);
         let code = judgement.refusal.as_ref().map(|refusal| refusal.code.to_owned());
         out.records.push(Record::StatementEnded(Box::new(StatementEnded {
@@ -92,7 +116,13 @@ impl Engine {
         now: Micros,
         out: &mut Output,
     ) {
-        let asked = Asked { kind, text, effects, complete: true, ..Asked::default() };
+        let asked = Asked {
+            kind,
+            text,
+            effects,
+            complete: true,
+            ..Asked::default()
+        };
         if judgement.refusal.is_some() {
             self.record_refused(&asked, judgement, now, out);
             return;
@@ -108,7 +138,14 @@ impl Engine {
     }
 
     /// Records what came of a statement.
-    pub(super) fn end_run(&mut self, run: Run, status: &str, sqlstate: Option<String>, now: Micros, out: &mut Output) {
+    pub(super) fn end_run(
+        &mut self,
+        run: Run,
+        status: &str,
+        sqlstate: Option<String>,
+        now: Micros,
+        out: &mut Output,
+    ) {
         let tally = run.tally;
         let (status, sqlstate) = match &run.stopped {
             Some((_, refusal)) => ("refused", Some(refusal.code.to_owned())),
@@ -133,7 +170,10 @@ impl Engine {
             masked_cells: tally.masked_cells,
             masked_by: tally.masked_by,
             decision: run.stopped.as_ref().map(|_| "deny".to_owned()),
-            rule: run.stopped.as_ref().and_then(|(decision, _)| decision.rule.as_deref().map(str::to_owned)),
+            rule: run
+                .stopped
+                .as_ref()
+                .and_then(|(decision, _)| decision.rule.as_deref().map(str::to_owned)),
             message: run.stopped.map(|(_, refusal)| refusal.message),
             ..StatementEnded::default()
         })));
@@ -167,7 +207,12 @@ pub(super) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// The `index`th statement of a text; the whole text if it could not be taken apart.
-    pub(super) fn new(analysis: &'a Analysis, index: usize, text: &'a str, parameters: &'a [Option<String>]) -> Self {
+    pub(super) fn new(
+        analysis: &'a Analysis,
+        index: usize,
+        text: &'a str,
+        parameters: &'a [Option<String>],
+    ) -> Self {
         let statement: Option<&Statement> = analysis.statements.get(index);
         let alone = analysis.statements.len() <= 1;
         let part = match statement {
@@ -198,7 +243,10 @@ fn relation_access(relation: &interdict_sql::Relation) -> RelationAccess {
         Access::Write => "write",
         Access::Define => "define",
     };
-    RelationAccess { name, access: access.to_owned() }
+    RelationAccess {
+        name,
+        access: access.to_owned(),
+    }
 }
 
 fn clip(text: &str, bound: usize) -> &str {
@@ -214,7 +262,9 @@ fn clip(text: &str, bound: usize) -> &str {
 
 /// A portal's parameters as text: text ones as they are, binary ones of the common types decoded, others in hexadecimal.
 pub(super) fn parameters(portal: &Portal) -> Vec<Option<String>> {
-    let Ok(frontend::Message::Bind(bind)) = frontend::parse(b'B', &portal.bind) else { return Vec::new() };
+    let Ok(frontend::Message::Bind(bind)) = frontend::parse(b'B', &portal.bind) else {
+        return Vec::new();
+    };
     let count = bind.parameters.len();
     let formats: Vec<Format> = bind.parameter_formats.iter().collect();
     bind.parameters
@@ -222,11 +272,18 @@ pub(super) fn parameters(portal: &Portal) -> Vec<Option<String>> {
         .enumerate()
         .map(|(index, value)| {
             let value = value?;
-            let value = value.get(..value.len().min(RECORDED_PARAMETER)).unwrap_or_default();
+            let value = value
+                .get(..value.len().min(RECORDED_PARAMETER))
+                .unwrap_or_default();
             if format_at(&formats, index, count).unwrap_or_default() == Format::Text {
                 return Some(String::from_utf8_lossy(value).into_owned());
             }
-            let oid = portal.statement.parameter_types.get(index).copied().unwrap_or_default();
+            let oid = portal
+                .statement
+                .parameter_types
+                .get(index)
+                .copied()
+                .unwrap_or_default();
             Some(binary(oid, value))
         })
         .collect()
@@ -235,9 +292,18 @@ pub(super) fn parameters(portal: &Portal) -> Vec<Option<String>> {
 fn binary(oid: u32, value: &[u8]) -> String {
     match (oid, value.len()) {
         (16, 1) => (value != [0]).to_string(),
-        (21, _) => value.try_into().map(i16::from_be_bytes).map_or_else(|_| hex(value), |number| number.to_string()),
-        (23 | 26, _) => value.try_into().map(i32::from_be_bytes).map_or_else(|_| hex(value), |number| number.to_string()),
-        (20, _) => value.try_into().map(i64::from_be_bytes).map_or_else(|_| hex(value), |number| number.to_string()),
+        (21, _) => value
+            .try_into()
+            .map(i16::from_be_bytes)
+            .map_or_else(|_| hex(value), |number| number.to_string()),
+        (23 | 26, _) => value
+            .try_into()
+            .map(i32::from_be_bytes)
+            .map_or_else(|_| hex(value), |number| number.to_string()),
+        (20, _) => value
+            .try_into()
+            .map(i64::from_be_bytes)
+            .map_or_else(|_| hex(value), |number| number.to_string()),
         (25 | 1043 | 1042 | 19 | 114, _) => String::from_utf8_lossy(value).into_owned(),
         _ => hex(value),
     }
@@ -252,4 +318,3 @@ fn hex(value: &[u8]) -> String {
     }
     text
 }
-

@@ -25,8 +25,16 @@ pub(super) const FAILED_TRANSACTION: &str = "25P02";
 pub(super) const SYNTAX: &str = "42601";
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
-        Self { code, message: message.into(), hint: hint.into() }
+    pub(super) fn new(
+        code: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<Option<String>>,
+    ) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     /// An ErrorResponse that leaves the session alive.

@@ -6,8 +6,8 @@ use bytes::{BufMut, BytesMut};
 use interdict_masking::postgres::{Format, Masked, is_text_like, mask};
 use interdict_masking::{Detection, Mask};
 use interdict_record::Column;
-use interdict_wire::postgres::backend::{DataRow, RowDescription};
 use interdict_wire::postgres::Format as WireFormat;
+use interdict_wire::postgres::backend::{DataRow, RowDescription};
 
 use super::pending::Tally;
 use crate::catalogue::{MaskMap, MaskedColumn, Origin};
@@ -57,7 +57,11 @@ impl Plan {
     /// Decides for each column. A column that can't be traced while it could carry a masked value is an error: the
     /// result must not be shown.
     pub(super) fn new(description: RowDescription<'_>, input: &PlanInput<'_>) -> Result<Self, Untraceable> {
-        let mut plan = Self { untouched: true, detection: input.detection.cloned(), ..Self::default() };
+        let mut plan = Self {
+            untouched: true,
+            detection: input.detection.cloned(),
+            ..Self::default()
+        };
         for field in description.iter() {
             let label = String::from_utf8_lossy(field.name).into_owned();
             let format = match field.format {
@@ -83,10 +87,17 @@ impl Plan {
                 }
             }
             if input.mask_all && matches!(treatment, Treatment::Pass) {
-                let unknown = MaskedColumn { mask: Mask::Redact, origin: label.clone(), rule: "uncertain".to_owned() };
+                let unknown = MaskedColumn {
+                    mask: Mask::Redact,
+                    origin: label.clone(),
+                    rule: "uncertain".to_owned(),
+                };
                 treatment = Treatment::Mask(Arc::new(unknown));
             }
-            if matches!(treatment, Treatment::Pass) && plan.detection.is_some() && is_text_like(field.type_oid) {
+            if matches!(treatment, Treatment::Pass)
+                && plan.detection.is_some()
+                && is_text_like(field.type_oid)
+            {
                 treatment = Treatment::Detect;
             }
             let mask = match &treatment {
@@ -95,14 +106,21 @@ impl Plan {
             };
             plan.untouched &= matches!(treatment, Treatment::Pass);
             plan.record.push(Column { label, origin, mask });
-            plan.columns.push(ColumnPlan { treatment, type_oid: field.type_oid, format });
+            plan.columns.push(ColumnPlan {
+                treatment,
+                type_oid: field.type_oid,
+                format,
+            });
         }
         Ok(plan)
     }
 
     /// The plan of a statement without a result.
     pub(super) fn nothing() -> Self {
-        Self { untouched: true, ..Self::default() }
+        Self {
+            untouched: true,
+            ..Self::default()
+        }
     }
 
     /// Whether rows pass as they are.
@@ -117,7 +135,13 @@ impl Plan {
 
     /// Appends the row as the client may see it. `message` is the whole DataRow message, `row` its parsed body. False if
     /// the row has another number of cells than was described.
-    pub(super) fn rewrite(&self, message: &[u8], row: DataRow<'_>, out: &mut BytesMut, tally: &mut Tally) -> bool {
+    pub(super) fn rewrite(
+        &self,
+        message: &[u8],
+        row: DataRow<'_>,
+        out: &mut BytesMut,
+        tally: &mut Tally,
+    ) -> bool {
         if row.len() != self.columns.len() {
             return false;
         }
@@ -147,9 +171,13 @@ impl Plan {
                     count(tally, &masked.origin);
                 }
                 Treatment::Detect => {
-                    let Some(detection) = &self.detection else { continue };
+                    let Some(detection) = &self.detection else {
+                        continue;
+                    };
                     // A binary jsonb begins with its version.
-                    let skip = usize::from(plan.format == Format::Binary && plan.type_oid == JSONB && !value.is_empty());
+                    let skip = usize::from(
+                        plan.format == Format::Binary && plan.type_oid == JSONB && !value.is_empty(),
+                    );
                     let (head, text) = value.split_at_checked(skip).unwrap_or((b"", value));
                     let from = out.len();
                     out.extend_from_slice(message.get(copied..from_byte).unwrap_or_default());
@@ -216,20 +244,31 @@ pub(super) fn redact_binary_copy(
     let mut found = false;
     if rest.starts_with(SIGNATURE) {
         // Flags and the length of an extension follow the signature.
-        let extension = rest.get(15..19).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes);
-        let Some((head, row)) = rest.split_at_checked(19 + extension as usize) else { return false };
+        let extension = rest
+            .get(15..19)
+            .and_then(|word| word.try_into().ok())
+            .map_or(0, u32::from_be_bytes);
+        let Some((head, row)) = rest.split_at_checked(19 + extension as usize) else {
+            return false;
+        };
         out.extend_from_slice(head);
         rest = row;
     }
-    let Some((count, mut rest)) = rest.split_at_checked(2) else { return false };
+    let Some((count, mut rest)) = rest.split_at_checked(2) else {
+        return false;
+    };
     out.extend_from_slice(count);
     while let Some((length, after)) = rest.split_at_checked(4) {
         let length = length.try_into().map_or(-1, i32::from_be_bytes);
         let at = out.len();
         out.put_i32(length);
         rest = after;
-        let Ok(length) = usize::try_from(length) else { continue };
-        let Some((value, after)) = rest.split_at_checked(length) else { return false };
+        let Ok(length) = usize::try_from(length) else {
+            continue;
+        };
+        let Some((value, after)) = rest.split_at_checked(length) else {
+            return false;
+        };
         rest = after;
         // Fields have no types here: what is not text is passed over.
         if std::str::from_utf8(value).is_ok() && detection.redact(value, out, &mut *on_hit) {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use interdict_policy::Verdict;
 use interdict_record::Micros;
-use interdict_wire::postgres::backend::{self, Authentication, DataRow, Message, RowDescription, affected_rows, tag};
 use interdict_wire::postgres::backend::TransactionStatus;
+use interdict_wire::postgres::backend::{
+    self, Authentication, DataRow, Message, RowDescription, affected_rows, tag,
+};
 use interdict_wire::postgres::{Format, Header, write_message};
 
 use super::aside::{Outcome, Progress};
@@ -75,7 +77,9 @@ impl Engine {
         if self.muted || self.phase == Phase::Replication {
             return false;
         }
-        let Some(run) = super::front_run(&mut self.pending) else { return false };
+        let Some(run) = super::front_run(&mut self.pending) else {
+            return false;
+        };
         let untouched = match &run.plan {
             Some(plan) => plan.untouched(),
             None => !run.planned,
@@ -130,7 +134,8 @@ impl Engine {
             }
             Message::NotificationResponse { .. } => return Show::Pass,
             Message::NoticeResponse(fields) => {
-                let redacted = self.front_is_sensitive() && diagnostics::redact(*fields, false, &mut out.to_client);
+                let redacted =
+                    self.front_is_sensitive() && diagnostics::redact(*fields, false, &mut out.to_client);
                 return if redacted { Show::Hide } else { Show::Pass };
             }
             _ => {}
@@ -154,7 +159,9 @@ impl Engine {
             Message::CommandComplete(command) => self.complete(command, now, out),
             Message::EmptyQueryResponse => self.complete(b"", now, out),
             Message::PortalSuspended => self.complete(b"", now, out),
-            Message::ParseComplete | Message::BindComplete | Message::CloseComplete => self.confirm(&parsed, out),
+            Message::ParseComplete | Message::BindComplete | Message::CloseComplete => {
+                self.confirm(&parsed, out)
+            }
             Message::ErrorResponse(fields) => self.error(fields, now, out),
             Message::ReadyForQuery(status) => self.ready(status, now, out),
             Message::CopyOutResponse(format) => self.copy_out(format.format, now, out),
@@ -168,9 +175,17 @@ impl Engine {
                 Show::Pass
             }
             Message::CopyDone | Message::CopyBothResponse(_) => Show::Pass,
-            Message::FunctionCallResponse(_) if matches!(self.pending.front(), Some(Pending::Call { .. })) => Show::Pass,
+            Message::FunctionCallResponse(_)
+                if matches!(self.pending.front(), Some(Pending::Call { .. })) =>
+            {
+                Show::Pass
+            }
             _ => {
-                self.desynchronised("server", &format_args!("{} where it was not expected", parsed.name()), out);
+                self.desynchronised(
+                    "server",
+                    &format_args!("{} where it was not expected", parsed.name()),
+                    out,
+                );
                 Show::Hide
             }
         }
@@ -192,12 +207,21 @@ impl Engine {
             }
             Message::ReadyForQuery(status) => {
                 self.status = *status;
-                self.phase = if self.startup.replication { Phase::Replication } else { Phase::Ready };
+                self.phase = if self.startup.replication {
+                    Phase::Replication
+                } else {
+                    Phase::Ready
+                };
             }
             Message::BackendKeyData { .. } => self.backend_key = Some(Bytes::copy_from_slice(whole)),
-            Message::Authentication(_) | Message::ErrorResponse(_) | Message::NegotiateProtocolVersion(_) => {}
+            Message::Authentication(_) | Message::ErrorResponse(_) | Message::NegotiateProtocolVersion(_) => {
+            }
             other => {
-                self.desynchronised("server", &format_args!("{} before the session was ready", other.name()), out);
+                self.desynchronised(
+                    "server",
+                    &format_args!("{} before the session was ready", other.name()),
+                    out,
+                );
                 return Show::Hide;
             }
         }
@@ -213,7 +237,9 @@ impl Engine {
     }
 
     fn end_aside(&mut self, out: &mut Output) {
-        let Some(Pending::Aside(aside)) = self.pending.pop_front() else { return };
+        let Some(Pending::Aside(aside)) = self.pending.pop_front() else {
+            return;
+        };
         match aside.finish() {
             Outcome::Catalogue { reader, version } => {
                 let catalogue = Arc::new(reader.finish());
@@ -231,22 +257,40 @@ impl Engine {
                     Some(Err(error)) => return self.desynchronised("server", &error, out),
                     Some(Ok(description)) => {
                         let map = self.current_map();
-                        let input = PlanInput { map: map.as_deref(), detection: None, carries: true, mask_all: false };
-                        Plan::new(description, &input).map(|_| ()).map_err(|untraceable| untraceable.label)
+                        let input = PlanInput {
+                            map: map.as_deref(),
+                            detection: None,
+                            carries: true,
+                            mask_all: false,
+                        };
+                        Plan::new(description, &input)
+                            .map(|_| ())
+                            .map_err(|untraceable| untraceable.label)
                     }
                 };
                 self.verdicts.insert(key, verdict);
             }
-            Outcome::ServerError { message, catalogue: true } => {
+            Outcome::ServerError {
+                message,
+                catalogue: true,
+            } => {
                 let code = sqlstate(&message).unwrap_or_default();
                 let refusal = Refusal::new(
                     REFUSED,
-                    format!("interdict: the database's catalogue could not be read (SQLSTATE {code}), so columns can't be told apart"),
-                    Some("look at statement_timeout and the rights on pg_catalog of the database user".to_owned()),
+                    format!(
+                        "interdict: the database's catalogue could not be read (SQLSTATE {code}), so columns can't be told apart"
+                    ),
+                    Some(
+                        "look at statement_timeout and the rights on pg_catalog of the database user"
+                            .to_owned(),
+                    ),
                 );
                 self.cut(&refusal, EndReason::Refused, out);
             }
-            Outcome::ServerError { message, catalogue: false } => {
+            Outcome::ServerError {
+                message,
+                catalogue: false,
+            } => {
                 let mut shown = BytesMut::new();
                 let body = message.get(Header::SIZE..).unwrap_or_default();
                 if let Ok(Message::ErrorResponse(fields)) = backend::parse(tag::ERROR_RESPONSE, body) {
@@ -261,20 +305,42 @@ impl Engine {
         }
     }
 
-    fn plan(&mut self, description: RowDescription<'_>, carries: bool, mask_all: bool, out: &mut Output) -> Option<Arc<Plan>> {
-        let map = if self.effective.masks_columns() { self.current_map() } else { None };
+    fn plan(
+        &mut self,
+        description: RowDescription<'_>,
+        carries: bool,
+        mask_all: bool,
+        out: &mut Output,
+    ) -> Option<Arc<Plan>> {
+        let map = if self.effective.masks_columns() {
+            self.current_map()
+        } else {
+            None
+        };
         if self.effective.masks_columns() && map.is_none() && !mask_all {
             // The schema changed while the statement was on its way.
-            self.cut(&changed("the schema changed while the statement ran"), EndReason::Refused, out);
+            self.cut(
+                &changed("the schema changed while the statement ran"),
+                EndReason::Refused,
+                out,
+            );
             return None;
         }
         let detection = self.effective.detection();
-        let input = PlanInput { map: map.as_deref(), detection, carries, mask_all };
+        let input = PlanInput {
+            map: map.as_deref(),
+            detection,
+            carries,
+            mask_all,
+        };
         match Plan::new(description, &input) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(untraceable) => {
                 self.schema_changed();
-                let what = format!("output column \"{}\" can't be traced to columns that may be shown", untraceable.label);
+                let what = format!(
+                    "output column \"{}\" can't be traced to columns that may be shown",
+                    untraceable.label
+                );
                 self.cut(&changed(&what), EndReason::Refused, out);
                 None
             }
@@ -304,7 +370,11 @@ impl Engine {
                     return Show::Hide;
                 };
                 let (planned, carries, mask_all) = (run.planned, run.carries, run.mask_all);
-                let plan = if planned { self.plan(description, carries, mask_all, out) } else { None };
+                let plan = if planned {
+                    self.plan(description, carries, mask_all, out)
+                } else {
+                    None
+                };
                 if let Some(run) = super::front_run(&mut self.pending) {
                     run.tally.first_byte_at.get_or_insert(now);
                     if plan.is_none() {
@@ -334,7 +404,9 @@ impl Engine {
     }
 
     fn any_mask_all(&self) -> bool {
-        self.pending.iter().any(|pending| matches!(pending, Pending::Execute { run, .. } if run.mask_all))
+        self.pending
+            .iter()
+            .any(|pending| matches!(pending, Pending::Execute { run, .. } if run.mask_all))
     }
 
     fn described(&mut self, message: &Message<'_>) -> Show {
@@ -381,7 +453,11 @@ impl Engine {
                 }
             }
             None if run.planned => {
-                self.cut(&changed("a result came without its description"), EndReason::Refused, out);
+                self.cut(
+                    &changed("a result came without its description"),
+                    EndReason::Refused,
+                    out,
+                );
                 return Show::Hide;
             }
             None => out.to_client.extend_from_slice(message),
@@ -393,23 +469,33 @@ impl Engine {
 
     /// Asks the rules about the size of a result; the row that is one too many is taken back.
     fn watch(&mut self, before: usize, now: Micros, out: &mut Output) {
-        let Some(run) = super::front_run(&mut self.pending) else { return };
+        let Some(run) = super::front_run(&mut self.pending) else {
+            return;
+        };
         let Some(watch) = run.watch.as_mut() else { return };
         if run.tally.rows < watch.next_rows() && run.tally.bytes < watch.next_bytes() {
             return;
         }
-        let Some(decision) = watch.check(run.tally.rows, run.tally.bytes) else { return };
+        let Some(decision) = watch.check(run.tally.rows, run.tally.bytes) else {
+            return;
+        };
         if matches!(decision.verdict, Verdict::Allow) {
             run.watch = None;
             return;
         }
         out.to_client.truncate(before);
         let rule = decision.rule.as_deref().unwrap_or("default").to_owned();
-        let message = decision.message.as_deref().unwrap_or("the result is larger than is allowed");
+        let message = decision
+            .message
+            .as_deref()
+            .unwrap_or("the result is larger than is allowed");
         let refusal = Refusal::new(
             REFUSED,
             format!("interdict: {message} (rule {rule})"),
-            decision.hint.clone().or_else(|| Some("ask for fewer rows, with LIMIT or a narrower WHERE".to_owned())),
+            decision
+                .hint
+                .clone()
+                .or_else(|| Some("ask for fewer rows, with LIMIT or a narrower WHERE".to_owned())),
         );
         run.tally.rows -= 1;
         run.stopped = Some((decision, refusal.clone()));
@@ -461,7 +547,11 @@ impl Engine {
                 | (Some(Pending::Close { .. }), Message::CloseComplete)
         );
         if !fits {
-            self.desynchronised("server", &format_args!("{} where it was not expected", message.name()), out);
+            self.desynchronised(
+                "server",
+                &format_args!("{} where it was not expected", message.name()),
+                out,
+            );
             return Show::Hide;
         }
         if let Some(pending) = self.pending.pop_front() {
@@ -476,7 +566,9 @@ impl Engine {
     }
 
     fn error(&mut self, fields: backend::Fields<'_>, now: Micros, out: &mut Output) -> Show {
-        let code = fields.code().map(|code| String::from_utf8_lossy(code).into_owned());
+        let code = fields
+            .code()
+            .map(|code| String::from_utf8_lossy(code).into_owned());
         let shown = if self.front_is_sensitive() && diagnostics::redact(fields, true, &mut out.to_client) {
             Show::Hide
         } else {
@@ -540,7 +632,13 @@ impl Engine {
             Some(Pending::Call { run }) => {
                 let mut run = *run;
                 let failed = run.failed.take();
-                self.end_run(run, if failed.is_some() { "error" } else { "ok" }, failed, now, out);
+                self.end_run(
+                    run,
+                    if failed.is_some() { "error" } else { "ok" },
+                    failed,
+                    now,
+                    out,
+                );
             }
             Some(Pending::Sync) => {}
             _ => {
@@ -551,7 +649,8 @@ impl Engine {
         self.status = status;
         self.muted = false;
         if status == TransactionStatus::Idle {
-            self.names.end_transaction(self.pending.iter().filter_map(Pending::change));
+            self.names
+                .end_transaction(self.pending.iter().filter_map(Pending::change));
             if self.pending.is_empty() {
                 self.plans.clear();
                 self.described.clear();
@@ -585,7 +684,9 @@ impl Engine {
     /// characters that these formats escape.
     fn copy_row(&mut self, data: &[u8], now: Micros, out: &mut Output) -> Show {
         let detection = self.effective.detection().cloned();
-        let Some(run) = super::front_run(&mut self.pending) else { return Show::Pass };
+        let Some(run) = super::front_run(&mut self.pending) else {
+            return Show::Pass;
+        };
         run.tally.first_byte_at.get_or_insert(now);
         run.tally.rows += 1;
         let before = out.to_client.len();
@@ -638,8 +739,9 @@ fn labels(description: RowDescription<'_>) -> Vec<interdict_record::Column> {
 /// The SQLSTATE of a whole ErrorResponse.
 pub(super) fn sqlstate(message: &[u8]) -> Option<String> {
     match backend::parse(tag::ERROR_RESPONSE, message.get(Header::SIZE..)?) {
-        Ok(Message::ErrorResponse(fields)) => fields.code().map(|code| String::from_utf8_lossy(code).into_owned()),
+        Ok(Message::ErrorResponse(fields)) => fields
+            .code()
+            .map(|code| String::from_utf8_lossy(code).into_owned()),
         _ => None,
     }
 }
-
