@@ -121,7 +121,11 @@ fn warn_without_effect(settings: &Settings) {
     if settings.audit.retention.is_some() {
         tracing::warn!("audit.retention has no effect in this version: nothing is removed");
     }
-    for service in settings.services.iter().filter(|service| service.catalogue.is_some()) {
+    for service in settings
+        .services
+        .iter()
+        .filter(|service| service.catalogue.is_some())
+    {
         tracing::warn!(
             service = service.name,
             "catalogue has no effect in this version: the catalogue is read over the client's own session"

@@ -10,7 +10,11 @@ use crate::AuditError;
 /// Makes the names in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), AuditError> {
     // The parent of a relative path of one component is empty, and means the working directory.
-    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(AuditError::io("make durable", directory))

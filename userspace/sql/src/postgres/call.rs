@@ -87,7 +87,11 @@ impl<'a> Walker<'a> {
             // no role: whatever setting that is, it changes neither what texts mean nor who the session acts as.
             match named("new_value", 1) {
                 Some(value) if value.contains(',') => {
-                    self.facts.settings.push(Setting { name: "*".to_owned(), value: Some(value), local: false });
+                    self.facts.settings.push(Setting {
+                        name: "*".to_owned(),
+                        value: Some(value),
+                        local: false,
+                    });
                 }
                 _ => self.facts.gap(Gap::ComputedSetting),
             }

@@ -89,6 +89,26 @@ fn csv_rows() {
 }
 
 #[test]
+fn an_escape_of_its_own_is_escaped() {
+    let layout = Layout::Csv {
+        delimiter: b',',
+        quote: b'"',
+        escape: b'/',
+        null: Vec::new(),
+        header: false,
+    };
+    assert_eq!(
+        text_of(&layout, "1,\"a/\"b\",\"c/\"//\",\"852-41-7396//\"\n").unwrap(),
+        "1,\"[redacted]\",\"*****/\"//\",\"[redacted]//\"\n"
+    );
+    // Outside quotes it is a character like any other.
+    assert_eq!(
+        text_of(&layout, "1,a,bc/,852-41-7396/\n").unwrap(),
+        "1,[redacted],*****c/,[redacted]/\n"
+    );
+}
+
+#[test]
 fn a_masked_text_that_reads_as_null_is_quoted() {
     let layout = Layout::Csv {
         delimiter: b',',

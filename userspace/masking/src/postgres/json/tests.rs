@@ -53,6 +53,7 @@ fn hits_are_replaced_where_they_are() {
             r#"{"mrn": "74190263", "852-41-7396": []}"#,
             r#"{"mrn": "[redacted]", "[redacted]": []}"#,
         ),
+        (r#"{"ssn": 852417396.5e0 }"#, r#"{"ssn": "[redacted]" }"#),
         (r#"{"mrn": 74190263}"#, r#"{"mrn": "[redacted]"}"#),
     ] {
         assert_eq!(redacted(&detection(), document).as_deref(), Some(want));
