@@ -59,7 +59,7 @@ impl Effective {
             step.of(&policies)
                 .map_or(0, |(_, rule)| rule.verdict.strictness())
         };
-        steps.sort_by_key(|step| (step.rule, strictness(step), step.policy));
+        steps.sort_by_key(|step| (step.rule, std::cmp::Reverse(strictness(step)), step.policy));
 
         let detectors: Vec<_> = policies
             .iter()
