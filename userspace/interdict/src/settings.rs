@@ -23,7 +23,6 @@ pub(crate) struct Settings {
     pub(crate) workloads: Vec<Workload>,
     pub(crate) audit: Audit,
     pub(crate) kernel: KernelMode,
-    #[expect(dead_code, reason = "refused as coming later, see `later`")]
     pub(crate) admin: Admin,
 }
 
@@ -42,7 +41,6 @@ pub(crate) struct Service {
     #[expect(dead_code, reason = "only `pass` is not refused as coming later, see `later`")]
     pub(crate) credentials: Credentials,
     /// Login for reading the catalogue.
-    #[expect(dead_code, reason = "refused as coming later, see `later`")]
     pub(crate) catalogue: Option<Login>,
     pub(crate) limits: Limits,
 }

@@ -159,7 +159,7 @@ fn record(server: &Postgres, policies: &Arc<PolicySet>) -> (Vec<Given>, Output) 
         |engine: &mut Engine, all: &mut Output, given: &mut Vec<Given>, client: &mut BytesMut| loop {
             socket.write_all(&all.to_server[sent..]).unwrap();
             sent = all.to_server.len();
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             match socket.read(&mut buffer) {
                 Ok(0) => panic!("the server closed"),
                 Ok(count) => {

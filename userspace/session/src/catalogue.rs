@@ -128,13 +128,13 @@ pub struct MaskMap {
 
 impl MaskMap {
     /// Applies a policy to a catalogue.
-    pub fn new(catalogue: Arc<Catalogue>, effective: &Effective, database: &str) -> Self {
+    pub fn new(catalogue: &Arc<Catalogue>, effective: &Effective, database: &str) -> Self {
         let mut map = Self {
             columns: Map::default(),
             sensitive: HashSet::default(),
             derived: HashSet::default(),
             names: BTreeSet::new(),
-            catalogue: Arc::clone(&catalogue),
+            catalogue: Arc::clone(catalogue),
         };
         for (&oid, relation) in &catalogue.relations {
             if !effective.may_mask_relation(database, Some(&relation.schema), &relation.name) {
@@ -187,10 +187,10 @@ impl MaskMap {
                 }
                 self.sensitive.insert(view);
                 self.derived.insert(view);
-                if let (Some(masked), Some(name)) = (masked, catalogue.column_name(relation, attribute)) {
-                    if let Some(own) = catalogue.column_number(view, name) {
-                        self.columns.entry((view, own)).or_insert(masked);
-                    }
+                if let (Some(masked), Some(name)) = (masked, catalogue.column_name(relation, attribute))
+                    && let Some(own) = catalogue.column_number(view, name)
+                {
+                    self.columns.entry((view, own)).or_insert(masked);
                 }
             }
         }
@@ -209,10 +209,10 @@ impl MaskMap {
             let Some(masked) = self.columns.get(&(from, *attribute)).cloned() else {
                 continue;
             };
-            if let Some(own) = catalogue.column_number(to, name) {
-                if !self.columns.contains_key(&(to, own)) {
-                    self.put(to, own, name, masked);
-                }
+            if let Some(own) = catalogue.column_number(to, name)
+                && !self.columns.contains_key(&(to, own))
+            {
+                self.put(to, own, name, masked);
             }
         }
     }

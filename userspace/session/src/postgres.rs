@@ -50,7 +50,7 @@ pub struct Engine {
     policies: Arc<PolicySet>,
     effective: Effective,
     /// The catalogue through the policy, and the version of the schema it belongs to.
-    map: Option<(u64, Arc<MaskMap>)>,
+    map: Option<Sighted>,
     schema_version: Arc<AtomicU64>,
     /// DDL ran in the transaction that is open: what is read of the catalogue is this session's own until it ends.
     ddl_in_transaction: bool,
@@ -100,6 +100,14 @@ pub struct Engine {
     counter: u64,
     totals: Totals,
     ended: bool,
+}
+
+/// The catalogue through a policy.
+struct Sighted {
+    /// Of the schema that the catalogue was read of.
+    version: u64,
+    effective: Effective,
+    map: Arc<MaskMap>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +235,7 @@ impl Engine {
         for entry in pending {
             match entry {
                 Pending::Execute { run, .. } | Pending::Call { run } => {
-                    self.end_run(*run, "cut", None, now, out)
+                    self.end_run(*run, "cut", None, now, out);
                 }
                 Pending::Query { runs, .. } => {
                     for run in runs {
@@ -275,7 +283,6 @@ impl Engine {
             self.effective = self
                 .policies
                 .effective(&self.context.service, &self.context.identity);
-            self.map = None;
             self.verdicts.clear();
         }
     }
@@ -288,21 +295,35 @@ impl Engine {
     /// The mask map, if it is that of the schema as last seen.
     fn current_map(&mut self) -> Option<Arc<MaskMap>> {
         let version = self.schema_version.load(Ordering::Acquire);
-        if let Some((have, map)) = &self.map {
-            if *have == version {
-                return Some(Arc::clone(map));
-            }
+        if let Some(sighted) = &self.map
+            && sighted.version == version
+            && sighted.effective.same(&self.effective)
+        {
+            return Some(Arc::clone(&sighted.map));
         }
         self.verdicts.clear();
         self.absent.clear();
-        self.map = self.shared.catalogues.map(&self.key, &self.effective);
-        self.map.as_ref().map(|(_, map)| Arc::clone(map))
+        if self.ddl_in_transaction {
+            // What others read does not have what this session did and has not committed.
+            return None;
+        }
+        let (version, map) = self.shared.catalogues.map(&self.key, &self.effective)?;
+        self.map = Some(Sighted {
+            version,
+            effective: self.effective.clone(),
+            map: Arc::clone(&map),
+        });
+        Some(map)
+    }
+
+    /// The mask map that what is outstanding was judged by: the schema may have changed since.
+    fn held_map(&self) -> Option<Arc<MaskMap>> {
+        self.map.as_ref().map(|sighted| Arc::clone(&sighted.map))
     }
 
     /// The schema changed, or may have.
-    fn schema_changed(&mut self) {
+    fn schema_changed(&self) {
         self.shared.catalogues.invalidate(&self.key);
-        self.map = None;
     }
 
     fn next_id(&mut self, now: Micros) -> uuid::Uuid {

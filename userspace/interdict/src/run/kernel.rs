@@ -17,7 +17,7 @@ use crate::settings::{KernelMode, Match, Settings};
 
 /// The attached programs and what they are to protect.
 pub(super) struct Kernel {
-    kernel: interdict_kernel::Kernel,
+    programs: interdict_kernel::Kernel,
     workloads: Vec<interdict_kernel::Workload>,
     destinations: Vec<interdict_kernel::Destination>,
     numbers: Arc<Numbers>,
@@ -82,7 +82,7 @@ impl Kernel {
         let kernel = interdict_kernel::Kernel::attach(&attach)
             .context("attaching to the kernel (`interdict doctor` says what is missing; `kernel: { mode: off }` does without)")?;
         Ok(Self {
-            kernel,
+            programs: kernel,
             workloads,
             destinations,
             numbers: Arc::new(numbers),
@@ -90,13 +90,13 @@ impl Kernel {
     }
 
     pub(super) fn adopted(&self) -> bool {
-        self.kernel.adopted()
+        self.programs.adopted()
     }
 
     /// Answers where accepted connections came from.
     pub(super) fn origins(&self) -> Arc<dyn Origins> {
         Arc::new(KernelOrigins {
-            flows: self.kernel.flows(),
+            flows: self.programs.flows(),
             numbers: Arc::clone(&self.numbers),
         })
     }
@@ -104,16 +104,16 @@ impl Kernel {
     /// Opens the listeners, and only then lets the kernel send connections to them.
     pub(super) fn open(&self, workers: &Arc<Workers>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
         let ports = listeners::redirected(workers, tasks)?;
-        self.kernel
+        self.programs
             .publish_listener(ports.netns_cookie, Some(ports.v4), ports.v6)?;
-        self.kernel.protect(&self.destinations)?;
-        self.kernel.scope(&self.workloads)?;
+        self.programs.protect(&self.destinations)?;
+        self.programs.scope(&self.workloads)?;
         Ok(())
     }
 
     /// Writes what the kernel refuses (or observes) into the record.
     pub(super) fn report(&self, audit: &Arc<Audit>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
-        let mut events = self.kernel.events()?;
+        let mut events = self.programs.events()?;
         let audit = Arc::clone(audit);
         let numbers = Arc::clone(&self.numbers);
         tasks.spawn(async move {

@@ -87,7 +87,7 @@ impl Catalogues {
             Err(catalogue) => catalogue,
         };
         // Built outside the lock: a large catalogue takes milliseconds.
-        let map = Arc::new(MaskMap::new(catalogue, effective, &key.database));
+        let map = Arc::new(MaskMap::new(&catalogue, effective, &key.database));
         self.with(key, |entry| {
             if entry.version.load(Ordering::Acquire) == version {
                 entry.maps.truncate(MAPS - 1);

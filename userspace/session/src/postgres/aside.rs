@@ -32,6 +32,7 @@ pub(super) struct Aside {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and behind a box")]
 enum Kind {
     Catalogue {
         reader: Reader,
@@ -64,6 +65,7 @@ pub(super) enum Progress {
 
 /// What came of an aside.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and taken apart at once")]
 pub(super) enum Outcome {
     Catalogue {
         reader: Reader,
@@ -156,12 +158,12 @@ impl Aside {
         match (message, &mut self.kind) {
             (Message::CloseComplete, _) => {
                 self.closes = self.closes.saturating_sub(1);
-                return self.progress(self.closes == 0 && !self.sync);
+                return progress(self.closes == 0 && !self.sync);
             }
-            (Message::ReadyForQuery(_), _) => return self.progress(self.sync),
+            (Message::ReadyForQuery(_), _) => return progress(self.sync),
             (Message::ErrorResponse(_), _) => {
                 self.error = Some(Bytes::copy_from_slice(whole));
-                return self.progress(!self.sync);
+                return progress(!self.sync);
             }
             (Message::ParseComplete | Message::BindComplete | Message::ParameterDescription(_), _)
             | (Message::CommandComplete(_), Kind::Catalogue { .. }) => {}
@@ -177,10 +179,6 @@ impl Aside {
             _ => self.failure = Some(Failure::Unexpected),
         }
         Progress::Going
-    }
-
-    fn progress(&self, done: bool) -> Progress {
-        if done { Progress::Done } else { Progress::Going }
     }
 
     /// What came of it.
@@ -213,4 +211,8 @@ impl Aside {
             Kind::Probe { .. } => Outcome::Failure(Failure::Unexpected),
         }
     }
+}
+
+fn progress(done: bool) -> Progress {
+    if done { Progress::Done } else { Progress::Going }
 }

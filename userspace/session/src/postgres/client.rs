@@ -44,6 +44,9 @@ const LARGE_OBJECT_FUNCTIONS: [u32; 13] = [
 /// Verdicts of more statements than this are not kept by one session.
 const VERDICTS: usize = 4096;
 
+/// Names that were looked for and are not there, kept by one session.
+const ABSENT: usize = 4096;
+
 impl Engine {
     /// Takes one message from the client; false if there is none, or it has to wait.
     pub(super) fn client_step(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) -> bool {
@@ -172,7 +175,7 @@ impl Engine {
         };
         match parsed {
             Message::Query(text) if self.phase == Phase::Replication => {
-                self.replication_query(message, text, now, out)
+                self.replication_query(message, text, now, out);
             }
             Message::Query(text) => return self.query(message, text, now, out),
             Message::Parse(parse) => {
@@ -523,7 +526,7 @@ impl Engine {
         now: Micros,
         out: &mut Output,
     ) {
-        let map = self.map.as_ref().map(|(_, map)| Arc::clone(map));
+        let map = self.held_map();
         let judgement = self
             .judge(analysis, text, parameters, map.as_deref())
             .into_iter()
@@ -621,6 +624,9 @@ impl Engine {
             }
             if self.reloaded {
                 self.reloaded = false;
+                if self.absent.len() >= ABSENT {
+                    self.absent.clear();
+                }
                 self.absent.extend(missing);
                 return Sight::Known(Some(Arc::clone(map)));
             }
@@ -749,8 +755,8 @@ impl Engine {
 
     /// Whether a statement's error texts could quote masked values.
     fn may_be_sensitive(&self, analysis: &Analysis) -> bool {
-        match &self.map {
-            Some((_, map)) => {
+        match self.held_map() {
+            Some(map) => {
                 !analysis.complete() || analysis.relations().any(|relation| map.is_sensitive(relation))
             }
             None => self.effective.masks_columns(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use interdict_masking::postgres::{Format, Masked, is_text_like, mask};
+use interdict_masking::postgres::{Detected, Format, Masked, detect, is_searched, mask};
 use interdict_masking::{Detection, Mask};
 use interdict_record::Column;
 use interdict_wire::postgres::Format as WireFormat;
@@ -62,7 +62,7 @@ impl Plan {
             detection: input.detection.cloned(),
             ..Self::default()
         };
-        for field in description.iter() {
+        for field in description {
             let label = String::from_utf8_lossy(field.name).into_owned();
             let format = match field.format {
                 WireFormat::Text => Format::Text,
@@ -94,9 +94,7 @@ impl Plan {
                 };
                 treatment = Treatment::Mask(Arc::new(unknown));
             }
-            if matches!(treatment, Treatment::Pass)
-                && plan.detection.is_some()
-                && is_text_like(field.type_oid)
+            if matches!(treatment, Treatment::Pass) && plan.detection.is_some() && is_searched(field.type_oid)
             {
                 treatment = Treatment::Detect;
             }
@@ -174,29 +172,27 @@ impl Plan {
                     let Some(detection) = &self.detection else {
                         continue;
                     };
-                    // A binary jsonb begins with its version.
-                    let skip = usize::from(
-                        plan.format == Format::Binary && plan.type_oid == JSONB && !value.is_empty(),
-                    );
-                    let (head, text) = value.split_at_checked(skip).unwrap_or((b"", value));
                     let from = out.len();
                     out.extend_from_slice(message.get(copied..from_byte).unwrap_or_default());
                     let length_at = out.len();
                     out.put_i32(0);
-                    out.extend_from_slice(head);
-                    let mut hits = 0_u64;
-                    let found = detection.redact(text, out, |name| {
-                        hits += 1;
+                    let found = detect(detection, plan.type_oid, plan.format, value, out, |name| {
                         count(tally, name);
                     });
-                    if found {
-                        put_length(out, length_at, 4);
-                        copied = to_byte;
-                        changed = true;
-                        tally.masked_cells += u64::from(hits > 0);
-                    } else {
-                        out.truncate(from);
+                    match found {
+                        Detected::Clean => {
+                            out.truncate(from);
+                            continue;
+                        }
+                        Detected::Replaced => put_length(out, length_at, 4),
+                        Detected::Null => {
+                            out.truncate(length_at);
+                            out.put_i32(-1);
+                        }
                     }
+                    copied = to_byte;
+                    changed = true;
+                    tally.masked_cells += 1;
                 }
             }
         }
@@ -210,9 +206,6 @@ impl Plan {
 
 /// Where the cells of a DataRow message begin: after the tag, the length and the count.
 const CELLS: usize = 7;
-
-/// OID of jsonb (pg_type.dat).
-const JSONB: u32 = 3802;
 
 /// Writes the big-endian length word at `at`: everything from there to the end, less `less` bytes (a cell's length does
 /// not count itself, a message's does).

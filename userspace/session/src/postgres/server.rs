@@ -16,7 +16,7 @@ use super::names::Change;
 use super::pending::{CopyOut, Pending};
 use super::refusal::{LIMIT, REFUSED, Refusal};
 use super::result::{Plan, PlanInput};
-use super::{Engine, Phase, diagnostics};
+use super::{Engine, Phase, Sighted, diagnostics};
 use crate::catalogue::MaskMap;
 use crate::output::{EndReason, Output};
 
@@ -157,8 +157,7 @@ impl Engine {
             Message::RowDescription(description) => self.row_description(description, now, out),
             Message::NoData | Message::ParameterDescription(_) => self.described(&parsed),
             Message::CommandComplete(command) => self.complete(command, now, out),
-            Message::EmptyQueryResponse => self.complete(b"", now, out),
-            Message::PortalSuspended => self.complete(b"", now, out),
+            Message::EmptyQueryResponse | Message::PortalSuspended => self.complete(b"", now, out),
             Message::ParseComplete | Message::BindComplete | Message::CloseComplete => {
                 self.confirm(&parsed, out)
             }
@@ -244,8 +243,12 @@ impl Engine {
             Outcome::Catalogue { reader, version } => {
                 let catalogue = Arc::new(reader.finish());
                 if self.ddl_in_transaction {
-                    let map = MaskMap::new(catalogue, &self.effective, &self.key.database);
-                    self.map = Some((version, Arc::new(map)));
+                    let map = MaskMap::new(&catalogue, &self.effective, &self.key.database);
+                    self.map = Some(Sighted {
+                        version,
+                        effective: self.effective.clone(),
+                        map: Arc::new(map),
+                    });
                 } else {
                     self.shared.catalogues.publish(&self.key, version, catalogue);
                     self.map = None;
@@ -256,7 +259,7 @@ impl Engine {
                     None => Ok(()),
                     Some(Err(error)) => return self.desynchronised("server", &error, out),
                     Some(Ok(description)) => {
-                        let map = self.current_map();
+                        let map = self.held_map();
                         let input = PlanInput {
                             map: map.as_deref(),
                             detection: None,
@@ -293,11 +296,11 @@ impl Engine {
             } => {
                 let mut shown = BytesMut::new();
                 let body = message.get(Header::SIZE..).unwrap_or_default();
-                if let Ok(Message::ErrorResponse(fields)) = backend::parse(tag::ERROR_RESPONSE, body) {
-                    if diagnostics::redact(fields, true, &mut shown) {
-                        self.foreseen_error = Some(shown.freeze());
-                        return;
-                    }
+                if let Ok(Message::ErrorResponse(fields)) = backend::parse(tag::ERROR_RESPONSE, body)
+                    && diagnostics::redact(fields, true, &mut shown)
+                {
+                    self.foreseen_error = Some(shown.freeze());
+                    return;
                 }
                 self.foreseen_error = Some(message);
             }
@@ -312,15 +315,11 @@ impl Engine {
         mask_all: bool,
         out: &mut Output,
     ) -> Option<Arc<Plan>> {
-        let map = if self.effective.masks_columns() {
-            self.current_map()
-        } else {
-            None
-        };
+        let map = self.held_map().filter(|_| self.effective.masks_columns());
         if self.effective.masks_columns() && map.is_none() && !mask_all {
-            // The schema changed while the statement was on its way.
+            // Nothing was within reach of masks when it was judged, and now masks are in force.
             self.cut(
-                &changed("the schema changed while the statement ran"),
+                &changed("the policy changed while the statement ran"),
                 EndReason::Refused,
                 out,
             );
@@ -554,12 +553,12 @@ impl Engine {
             );
             return Show::Hide;
         }
-        if let Some(pending) = self.pending.pop_front() {
-            if let Some(change) = pending.change() {
-                self.names.confirm(change);
-                if let Change::Bind(name, _) | Change::ClosePortal(name) = change {
-                    self.plans.remove(name);
-                }
+        if let Some(pending) = self.pending.pop_front()
+            && let Some(change) = pending.change()
+        {
+            self.names.confirm(change);
+            if let Change::Bind(name, _) | Change::ClosePortal(name) = change {
+                self.plans.remove(name);
             }
         }
         Show::Pass
