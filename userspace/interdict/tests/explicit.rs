@@ -104,6 +104,7 @@ fn what_cannot_be_traced_is_refused_and_the_session_lives_on() {
         "create table cheat as select ssn from patients",
         "insert into visits select id, 1, now(), ssn from patients",
         "select ssn into cheat from patients",
+        "select most_common_vals from pg_stats where tablename = 'patients'",
     ] {
         let error = refused(stage.port, sql);
         assert!(

@@ -34,6 +34,15 @@ const DEFAULT: &str = "interdict:default";
 /// What is refused unless a rule allows it.
 const REFUSED_BY_DEFAULT: [Effect; 3] = [Effect::ServerFile, Effect::Program, Effect::Replication];
 
+/// The planner's statistics: they hold values of every column.
+const STATISTICS: [&str; 5] = [
+    "pg_stats",
+    "pg_statistic",
+    "pg_stats_ext",
+    "pg_stats_ext_exprs",
+    "pg_statistic_ext_data",
+];
+
 /// Encodings in which a byte of ASCII may be part of another character, so that quotes can't be trusted.
 const UNSAFE_ENCODINGS: [&str; 7] = ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004"];
 
@@ -113,6 +122,21 @@ impl Engine {
         };
         for setting in own.into_iter().chain(&statement.settings) {
             self.guard_setting(judgement, &setting.name, setting.value.as_deref());
+        }
+        let statistics = statement
+            .relations
+            .iter()
+            .find(|relation| STATISTICS.contains(&relation.name.as_str()));
+        if let Some(relation) = statistics.filter(|_| self.effective.masks_columns()) {
+            judgement.refuse(
+                MASKING,
+                format!(
+                    "{} holds samples of columns, masked ones among them",
+                    relation.name
+                ),
+                "sizes and row counts are in pg_class and pg_stat_user_tables".to_owned(),
+            );
+            return;
         }
         if !judgement.sensitive || judgement.mask_all || !self.effective.masks_columns() {
             return;
