@@ -254,8 +254,10 @@ fn everything_is_on_the_record_and_the_record_is_sound() {
     ask(stage.port, "select name, ssn from patients where id = 1");
     refused(stage.port, "drop table visits");
     ask(stage.port, "begin; select 1; commit");
-    stage.daemon.stop();
     let audit = stage.daemon.audit.clone();
+    // psql says goodbye and does not wait: a daemon told to stop at once would rightly record `shutdown`.
+    eventually(|| audit_rows(&audit, "sessions").len() == 3);
+    stage.daemon.stop();
     assert_sound(&audit);
     let rows = audit_rows(&audit, "statements");
     let own: Vec<_> = rows

@@ -17,6 +17,7 @@ mod recording;
 mod refusal;
 mod result;
 mod server;
+mod sight;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
