@@ -20,6 +20,34 @@ pub enum Hook {
     Bind4,
     /// `cgroup/bind6`.
     Bind6,
+    /// `cgroup/sock_create`.
+    SockCreate,
+    /// `cgroup/sendmsg4`.
+    Sendmsg4,
+    /// `cgroup/sendmsg6`.
+    Sendmsg6,
+    /// `cgroup_skb/egress`.
+    Egress,
+    /// `cgroup/connect_unix` (from 6.7).
+    ConnectUnix,
+    /// `cgroup/sendmsg_unix` (from 6.7).
+    SendmsgUnix,
+    /// Security module hook `socket_create`.
+    LsmSocketCreate,
+    /// Security module hook `unix_stream_connect`.
+    LsmUnixConnect,
+    /// Security module hook `unix_may_send`.
+    LsmUnixSend,
+    /// Security module hook `ptrace_access_check`.
+    LsmPtrace,
+    /// Security module hook `task_kill`.
+    LsmKill,
+    /// Security module hook `bpf`.
+    LsmBpf,
+    /// Security module hook `file_open`.
+    LsmFileOpen,
+    /// Security module hook `inode_unlink`.
+    LsmUnlink,
 }
 
 /// What a program decided or did.
@@ -50,12 +78,34 @@ pub enum Verdict {
     Released,
     /// An event found no room in the ring buffer (the decision stood all the same).
     EventLost,
+    /// Refused: the workload is in quarantine.
+    Quarantined,
+    /// Refused: the daemon is dead or hangs.
+    NoHeartbeat,
+    /// Left alone although the daemon is dead or hangs: the service is set to fail open.
+    FailedOpen,
+    /// Refused: whose task this is, is not known yet.
+    Pending,
+    /// Refused: a socket of a kind that could go around (raw, packet, SCTP, UDP-Lite, …).
+    SocketKind,
+    /// Told once: a scoped task makes sockets in a network namespace that has no listener.
+    NewNamespace,
+    /// A packet to a protected destination was dropped: it belongs to no connection of the proxy.
+    Dropped,
+    /// A packet of a connection from before enrolment that is left alone by the settings.
+    Kept,
+    /// Refused: a protected service's Unix socket.
+    UnixSocket,
+    /// Refused: a scoped task reached for the daemon, its programs, or its own scope.
+    Attack,
 }
 
+/// How many hooks there are; see [`Hook::ALL`].
+pub const HOOKS: u32 = 22;
 /// How many verdicts there are; see [`Verdict::ALL`].
-pub const VERDICTS: u32 = 12;
+pub const VERDICTS: u32 = 22;
 /// Entries of the map `STATS`: every hook with every verdict.
-pub const COUNTERS: usize = Hook::ALL.len() * VERDICTS as usize;
+pub const COUNTERS: usize = (HOOKS * VERDICTS) as usize;
 
 /// The index in `STATS` of a hook and verdict.
 #[must_use]
@@ -67,7 +117,7 @@ pub const fn counter(hook: Hook, verdict: Verdict) -> u32 {
 
 impl Hook {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; HOOKS as usize] = [
         Self::Connect4,
         Self::Connect6,
         Self::Getpeername4,
@@ -76,6 +126,20 @@ impl Hook {
         Self::SockRelease,
         Self::Bind4,
         Self::Bind6,
+        Self::SockCreate,
+        Self::Sendmsg4,
+        Self::Sendmsg6,
+        Self::Egress,
+        Self::ConnectUnix,
+        Self::SendmsgUnix,
+        Self::LsmSocketCreate,
+        Self::LsmUnixConnect,
+        Self::LsmUnixSend,
+        Self::LsmPtrace,
+        Self::LsmKill,
+        Self::LsmBpf,
+        Self::LsmFileOpen,
+        Self::LsmUnlink,
     ];
 
     /// The program's name in the object, which is also its link's file name.
@@ -90,6 +154,20 @@ impl Hook {
             Self::SockRelease => "sock_release",
             Self::Bind4 => "bind4",
             Self::Bind6 => "bind6",
+            Self::SockCreate => "sock_create",
+            Self::Sendmsg4 => "sendmsg4",
+            Self::Sendmsg6 => "sendmsg6",
+            Self::Egress => "egress",
+            Self::ConnectUnix => "connect_unix",
+            Self::SendmsgUnix => "sendmsg_unix",
+            Self::LsmSocketCreate => "lsm_socket_create",
+            Self::LsmUnixConnect => "lsm_unix_connect",
+            Self::LsmUnixSend => "lsm_unix_send",
+            Self::LsmPtrace => "lsm_ptrace",
+            Self::LsmKill => "lsm_kill",
+            Self::LsmBpf => "lsm_bpf",
+            Self::LsmFileOpen => "lsm_file_open",
+            Self::LsmUnlink => "lsm_unlink",
         }
     }
 
@@ -115,6 +193,16 @@ impl Verdict {
         Self::Filed,
         Self::Released,
         Self::EventLost,
+        Self::Quarantined,
+        Self::NoHeartbeat,
+        Self::FailedOpen,
+        Self::Pending,
+        Self::SocketKind,
+        Self::NewNamespace,
+        Self::Dropped,
+        Self::Kept,
+        Self::UnixSocket,
+        Self::Attack,
     ];
 
     /// The name in metrics and records.
@@ -133,6 +221,16 @@ impl Verdict {
             Self::Filed => "filed",
             Self::Released => "released",
             Self::EventLost => "event_lost",
+            Self::Quarantined => "quarantined",
+            Self::NoHeartbeat => "no_heartbeat",
+            Self::FailedOpen => "failed_open",
+            Self::Pending => "pending",
+            Self::SocketKind => "socket_kind",
+            Self::NewNamespace => "new_namespace",
+            Self::Dropped => "dropped",
+            Self::Kept => "kept",
+            Self::UnixSocket => "unix_socket",
+            Self::Attack => "attack",
         }
     }
 
@@ -142,12 +240,22 @@ impl Verdict {
         Self::ALL.get(number as usize).copied()
     }
 
-    /// Whether the caller got an error instead of a connection.
+    /// Whether the caller got an error instead of what it asked for.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::NoListener | Self::NotTcp | Self::NotRecorded | Self::ListenerPort
+            Self::NoListener
+                | Self::NotTcp
+                | Self::NotRecorded
+                | Self::ListenerPort
+                | Self::Quarantined
+                | Self::NoHeartbeat
+                | Self::Pending
+                | Self::SocketKind
+                | Self::Dropped
+                | Self::UnixSocket
+                | Self::Attack
         )
     }
 }

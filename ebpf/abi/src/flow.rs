@@ -33,14 +33,32 @@ pub struct Flow {
     pub proxy_port: u16,
     /// [`AF_INET`](crate::AF_INET) for IPv4 and v4-mapped, else [`AF_INET6`](crate::AF_INET6).
     pub family: u16,
-    /// Zero.
-    pub reserved: u16,
+    /// Of [`flow_flag`].
+    pub flags: u16,
     /// From [`Protect::service`](crate::Protect::service).
     pub service: u32,
     /// From [`Scope::workload`](crate::Scope::workload).
     pub workload: u32,
     /// The calling thread's name, padded with NUL.
     pub comm: [u8; 16],
+}
+
+/// What [`Flow::flags`] is made of.
+pub mod flow_flag {
+    /// The socket is a multipath TCP subflow: getpeername will be asked of another socket.
+    pub const MULTIPATH: u16 = 1;
+}
+
+/// What getpeername tells of a multipath TCP socket, whose own cookie no connect hook saw (map `PEER`, by [`TupleKey`]).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The address that the caller asked for.
+    pub address: Address,
+    /// The port that the caller asked for, host byte order.
+    pub port: u16,
+    /// As [`Flow::family`].
+    pub family: u16,
 }
 
 /// How the daemon finds the flow of a socket that it accepted (map `TUPLE`).
@@ -59,7 +77,8 @@ pub struct TupleKey {
     pub reserved: u32,
 }
 
-/// A decision told to the daemon at once (ring buffer `EVENTS`): every refusal, and what observation saw.
+/// A decision told to the daemon at once (ring buffer `EVENTS`): every refusal, what observation saw, what failed open, and
+/// namespaces that have no listener.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Event {
@@ -83,6 +102,7 @@ const _: () = {
     assert!(offset_of!(Flow, port) == 72);
     assert!(offset_of!(Flow, service) == 80);
     assert!(offset_of!(Flow, comm) == 88);
+    assert!(size_of::<Peer>() == 20);
     assert!(size_of::<TupleKey>() == 32);
     assert!(offset_of!(TupleKey, port) == 24);
     assert!(size_of::<Event>() == 120);

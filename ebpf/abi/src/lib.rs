@@ -7,28 +7,47 @@
 mod address;
 mod counter;
 mod flow;
+mod ledger;
 mod map;
+mod offsets;
 #[cfg(feature = "user")]
 mod pod;
 #[cfg(test)]
 mod tests;
 
 pub use address::{AF_INET, AF_INET6, Address};
-pub use counter::{COUNTERS, Hook, VERDICTS, Verdict, counter};
-pub use flow::{Event, Flow, TupleKey};
-pub use map::{MAPS, MapKind, MapSpec, entries, name};
+pub use counter::{COUNTERS, HOOKS, Hook, VERDICTS, Verdict, counter};
+pub use flow::{Event, Flow, Peer, TupleKey, flow_flag};
+pub use ledger::{LedgerCounts, LedgerKey};
+pub use map::{MAPS, MapKind, MapSpec, entries, name, told};
+pub use offsets::Offsets;
 
 /// The layout's version. Pins live in a directory named after it, so two versions never share a map.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How many levels below the cgroup2 root the scope is looked for among a task's ancestors. A scoped cgroup that lies
 /// deeper is found only as the task's own.
 pub const SCOPE_LEVELS: u32 = 16;
 
+/// How many generations of parents are asked for an enrolled executable.
+pub const ANCESTORS: u32 = 16;
+
 /// IP protocol numbers that the programs decide upon.
 pub mod protocol {
+    /// ICMP, as of ping sockets.
+    pub const ICMP: u32 = 1;
     /// TCP.
     pub const TCP: u32 = 6;
+    /// UDP.
+    pub const UDP: u32 = 17;
+    /// DCCP.
+    pub const DCCP: u32 = 33;
+    /// ICMPv6, as of ping sockets.
+    pub const ICMPV6: u32 = 58;
+    /// SCTP.
+    pub const SCTP: u32 = 132;
+    /// UDP-Lite.
+    pub const UDPLITE: u32 = 136;
     /// Multipath TCP, which falls back to TCP when the listener does not speak it.
     pub const MPTCP: u32 = 262;
 }
@@ -41,6 +60,14 @@ pub mod mode {
     pub const OBSERVE: u32 = 1;
 }
 
+/// What [`Config::flags`] is made of.
+pub mod config_flag {
+    /// The table `USER` has entries.
+    pub const USERS: u32 = 1;
+    /// The table `EXECUTABLE` has entries.
+    pub const EXECUTABLES: u32 = 2;
+}
+
 /// Settings that the programs read at every decision (map `CONFIG`, one entry).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,20 +76,42 @@ pub struct Config {
     pub schema: u32,
     /// One of [`mode`].
     pub mode: u32,
-    /// Offset in bytes of `task_struct.group_leader` in the running kernel; 0: unknown.
-    pub group_leader: u32,
-    /// Offset in bytes of `task_struct.start_boottime` in the running kernel; 0: unknown.
-    pub start_boottime: u32,
+    /// Of [`config_flag`].
+    pub flags: u32,
+    /// The daemon's process, in the initial pid namespace; 0: none known. Only the security module hooks ask.
+    pub daemon: u32,
+    /// How old the heartbeat (map `HEART`) may be, in nanoseconds, before connects are refused; 0: never asked.
+    pub heartbeat_ns: u64,
+    /// How the running kernel lays out what is read of its memory.
+    pub offsets: Offsets,
 }
 
-/// What a scoped cgroup belongs to (map `SCOPE`, by cgroup id).
+/// What [`Scope::flags`] is made of.
+pub mod scope_flag {
+    /// To whom this belongs is not known yet (a pod whose labels have not arrived): protected destinations are refused.
+    pub const PENDING: u32 = 1;
+}
+
+/// Whom a scoped task belongs to (maps `SCOPE` by cgroup id, `USER` by uid, `EXECUTABLE` by [`ExecutableKey`]).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// The workload's number, chosen by the daemon.
     pub workload: u32,
-    /// None defined yet.
+    /// Of [`scope_flag`].
     pub flags: u32,
+}
+
+/// A file that is run (map `EXECUTABLE`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExecutableKey {
+    /// Inode.
+    pub inode: u64,
+    /// The file system's device as the kernel keeps it: major number times 2^20, plus the minor number.
+    pub device: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// What a protected destination is looked up by (map `PROTECT`, longest prefix). The first [`ProtectKey::FIXED`] bits
@@ -71,10 +120,12 @@ pub struct Scope {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProtectKey {
-    /// Port, network byte order.
+    /// Port, network byte order; 0 where any port of the address is meant.
     pub port: [u8; 2],
+    /// Whether any port is meant: what has no port to read (fragments after the first) is looked up so.
+    pub any_port: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// The address; IPv4 as v4-mapped.
     pub address: Address,
 }
@@ -90,10 +141,30 @@ impl ProtectKey {
     pub const fn new(address: Address, port: u16) -> Self {
         Self {
             port: port.to_be_bytes(),
-            reserved: [0; 2],
+            any_port: 0,
+            reserved: 0,
             address,
         }
     }
+
+    /// The key of an address of which any port is protected.
+    #[must_use]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the verifier follows no calls here")]
+    pub const fn any_port(address: Address) -> Self {
+        Self {
+            port: [0; 2],
+            any_port: 1,
+            reserved: 0,
+            address,
+        }
+    }
+}
+
+/// What [`Protect::flags`] is made of.
+pub mod protect_flag {
+    /// While no daemon is alive (by its heartbeat) connects go to the destination itself.
+    pub const FAIL_OPEN: u32 = 1;
 }
 
 /// A protected destination's facts (map `PROTECT`).
@@ -102,7 +173,7 @@ impl ProtectKey {
 pub struct Protect {
     /// The service's number, chosen by the daemon.
     pub service: u32,
-    /// None defined yet.
+    /// Of [`protect_flag`].
     pub flags: u32,
 }
 
@@ -119,7 +190,8 @@ pub struct Proxy {
 }
 
 const _: () = {
-    assert!(size_of::<Config>() == 16);
+    assert!(size_of::<Config>() == 24 + size_of::<Offsets>());
+    assert!(size_of::<ExecutableKey>() == 16);
     assert!(size_of::<Scope>() == 8);
     assert!(size_of::<ProtectKey>() == 20 && align_of::<ProtectKey>() == 4);
     assert!(core::mem::offset_of!(ProtectKey, address) * 8 == ProtectKey::FIXED as usize);

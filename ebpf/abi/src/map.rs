@@ -1,6 +1,9 @@
 //! The maps: names, kinds, sizes.
 
-use crate::{COUNTERS, Config, Flow, Protect, ProtectKey, Proxy, Scope, TupleKey};
+use crate::{
+    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy, Scope,
+    TupleKey,
+};
 
 /// Map names, which are also their pins' file names.
 pub mod name {
@@ -20,6 +23,22 @@ pub mod name {
     pub const EVENTS: &str = "EVENTS";
     /// Counts by [`counter`](crate::counter()).
     pub const STATS: &str = "STATS";
+    /// Uid to [`Scope`](crate::Scope).
+    pub const USER: &str = "USER";
+    /// [`ExecutableKey`](crate::ExecutableKey) to [`Scope`](crate::Scope).
+    pub const EXECUTABLE: &str = "EXECUTABLE";
+    /// When a daemon last said that it lives: nanoseconds of the monotonic clock.
+    pub const HEART: &str = "HEART";
+    /// Workload number to the time of its quarantine: nanoseconds of the monotonic clock.
+    pub const QUARANTINE: &str = "QUARANTINE";
+    /// Cookies of sockets from before enrolment that may go on.
+    pub const KEPT: &str = "KEPT";
+    /// [`LedgerKey`](crate::LedgerKey) to [`LedgerCounts`](crate::LedgerCounts).
+    pub const LEDGER: &str = "LEDGER";
+    /// [`TupleKey`](crate::TupleKey) to [`Peer`](crate::Peer).
+    pub const PEER: &str = "PEER";
+    /// What has been told once: a [`told`](crate::told) key.
+    pub const TOLD: &str = "TOLD";
 }
 
 /// How many entries each map holds.
@@ -34,8 +53,30 @@ pub mod entries {
     pub const FLOW: usize = 65_536;
     /// Connections not yet accepted. The oldest give way and are refused at accept.
     pub const TUPLE: usize = 65_536;
+    /// Enrolled users.
+    pub const USER: usize = 4_096;
+    /// Enrolled executables.
+    pub const EXECUTABLE: usize = 16_384;
+    /// Workloads in quarantine.
+    pub const QUARANTINE: usize = 1_024;
+    /// Sockets that may go on. One that finds no room is starved.
+    pub const KEPT: usize = 16_384;
+    /// Pairs of workload and service. A pair that finds no room is not counted, and the ledger then tells a difference.
+    pub const LEDGER: usize = 8_192;
+    /// Multipath TCP sockets. The oldest give way; they lose getpeername's answer, nothing else.
+    pub const PEER: usize = 16_384;
+    /// What has been told once. The oldest give way and are told again.
+    pub const TOLD: usize = 16_384;
     /// Bytes of the event ring.
     pub const EVENTS: usize = 1 << 20;
+}
+
+/// Keys of the map `TOLD`: what is told, in the upper byte, and of what.
+pub mod told {
+    /// A network namespace without a listener, by its cookie.
+    pub const NAMESPACE: u64 = 1 << 56;
+    /// A socket whose packets are dropped, by its cookie.
+    pub const SOCKET: u64 = 2 << 56;
 }
 
 /// A map's kind, as far as a pinned map is compared with what the programs were built for.
@@ -47,6 +88,8 @@ pub enum MapKind {
     PerCpuArray,
     /// `BPF_MAP_TYPE_HASH`.
     Hash,
+    /// `BPF_MAP_TYPE_PERCPU_HASH`.
+    PerCpuHash,
     /// `BPF_MAP_TYPE_LRU_HASH`.
     LruHash,
     /// `BPF_MAP_TYPE_LPM_TRIE`.
@@ -81,7 +124,7 @@ const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpe
 }
 
 /// Every pinned map.
-pub const MAPS: [MapSpec; 8] = [
+pub const MAPS: [MapSpec; 16] = [
     spec::<u32, Config>(name::CONFIG, MapKind::Array, 1),
     spec::<u64, Scope>(name::SCOPE, MapKind::Hash, entries::SCOPE),
     spec::<(u32, ProtectKey), Protect>(name::PROTECT, MapKind::LpmTrie, entries::PROTECT),
@@ -90,4 +133,12 @@ pub const MAPS: [MapSpec; 8] = [
     spec::<TupleKey, Flow>(name::TUPLE, MapKind::LruHash, entries::TUPLE),
     spec::<(), ()>(name::EVENTS, MapKind::RingBuf, entries::EVENTS),
     spec::<u32, u64>(name::STATS, MapKind::PerCpuArray, COUNTERS),
+    spec::<u32, Scope>(name::USER, MapKind::Hash, entries::USER),
+    spec::<ExecutableKey, Scope>(name::EXECUTABLE, MapKind::Hash, entries::EXECUTABLE),
+    spec::<u32, u64>(name::HEART, MapKind::Array, 1),
+    spec::<u32, u64>(name::QUARANTINE, MapKind::Hash, entries::QUARANTINE),
+    spec::<u64, u64>(name::KEPT, MapKind::Hash, entries::KEPT),
+    spec::<LedgerKey, LedgerCounts>(name::LEDGER, MapKind::PerCpuHash, entries::LEDGER),
+    spec::<TupleKey, Peer>(name::PEER, MapKind::LruHash, entries::PEER),
+    spec::<u64, u64>(name::TOLD, MapKind::LruHash, entries::TOLD),
 ];

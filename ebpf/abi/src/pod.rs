@@ -1,7 +1,10 @@
 //! Leave for the loader to copy these types to and from maps as bytes.
 #![allow(unsafe_code, reason = "aya's marker trait is unsafe to implement")]
 
-use crate::{Address, Config, Event, Flow, Protect, ProtectKey, Proxy, Scope, TupleKey};
+use crate::{
+    Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy,
+    Scope, TupleKey,
+};
 
 macro_rules! pod {
     ($($name:ty),+ $(,)?) => {
@@ -14,5 +17,17 @@ macro_rules! pod {
 }
 
 pod!(
-    Address, Config, Event, Flow, Protect, ProtectKey, Proxy, Scope, TupleKey
+    Address,
+    Config,
+    Event,
+    ExecutableKey,
+    Flow,
+    LedgerCounts,
+    LedgerKey,
+    Peer,
+    Protect,
+    ProtectKey,
+    Proxy,
+    Scope,
+    TupleKey
 );

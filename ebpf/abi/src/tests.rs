@@ -6,12 +6,12 @@ use crate::{Address, COUNTERS, Event, Flow, Hook, MAPS, ProtectKey, SCHEMA, Tupl
 /// then this test.
 #[test]
 fn layout_of_this_schema() {
-    assert_eq!(SCHEMA, 1);
+    assert_eq!(SCHEMA, 2);
     let sizes = MAPS.map(|map| (map.name, map.key, map.value));
     assert_eq!(
         sizes,
         [
-            ("CONFIG", 4, 16),
+            ("CONFIG", 4, 120),
             ("SCOPE", 8, 8),
             ("PROTECT", 24, 8),
             ("PROXY", 8, 8),
@@ -19,6 +19,14 @@ fn layout_of_this_schema() {
             ("TUPLE", 32, 104),
             ("EVENTS", 0, 0),
             ("STATS", 4, 8),
+            ("USER", 4, 8),
+            ("EXECUTABLE", 16, 8),
+            ("HEART", 4, 8),
+            ("QUARANTINE", 4, 8),
+            ("KEPT", 8, 8),
+            ("LEDGER", 8, 64),
+            ("PEER", 32, 20),
+            ("TOLD", 8, 8),
         ]
     );
     assert_eq!(size_of::<Event>(), 120);
@@ -39,7 +47,7 @@ fn numbers_are_places_in_the_lists() {
         assert_eq!(Verdict::from_number(number), Some(verdict));
     }
     assert_eq!(Verdict::from_number(Verdict::ALL.len() as u32), None);
-    assert_eq!(counter(Hook::Bind6, Verdict::EventLost) as usize, COUNTERS - 1);
+    assert_eq!(counter(Hook::LsmUnlink, Verdict::Attack) as usize, COUNTERS - 1);
 }
 
 #[test]

@@ -8,12 +8,11 @@ use aya::{Ebpf, EbpfLoader, Pod};
 use interdict_abi::{COUNTERS, Config, MAPS, Protect, ProtectKey, Proxy, SCHEMA, Scope, mode, name};
 
 use crate::object::object;
-use crate::offsets::Offsets;
 use crate::pins::{DEFAULT_PIN_ROOT, Pins};
 use crate::scope::{self, Follower, ScopeMap};
 use crate::{
     CgroupRoot, Counters, Destination, Events, Flow, FlowLookup as _, Flows, KernelError, Workload, hooks,
-    layout, protect,
+    layout, offsets, protect,
 };
 
 /// What the programs do with a scoped task's connect to a protected destination.
@@ -92,12 +91,13 @@ impl Kernel {
 
         let scope: HashMap<_, u64, Scope> = map(&mut ebpf, name::SCOPE)?;
         scope::refuse_own(&root, &scope)?;
-        let offsets = Offsets::of_running_kernel();
         let config = Config {
             schema: SCHEMA,
             mode: number(settings.mode),
-            group_leader: offsets.group_leader,
-            start_boottime: offsets.start_boottime,
+            flags: 0,
+            daemon: 0,
+            heartbeat_ns: 0,
+            offsets: offsets::of_running_kernel(),
         };
         let mut configs: Array<_, Config> = map(&mut ebpf, name::CONFIG)?;
         configs

@@ -1,33 +1,54 @@
-//! Where the running kernel keeps what the programs read of a task: Rust programs can't ask for it to be relocated.
+//! Where the running kernel keeps what the programs read.
 
+use interdict_abi::Offsets;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{Composite, MemberAttr};
 
-/// Offsets in bytes within `task_struct`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Offsets {
-    pub(crate) group_leader: u32,
-    pub(crate) start_boottime: u32,
-}
-
-impl Offsets {
-    /// From the kernel's own BTF. Both are 0 if either can't be had: then flows carry no start time.
-    pub(crate) fn of_running_kernel() -> Self {
-        let found = Btf::from_vmlinux().ok().and_then(|btf| Self::find(&btf));
+/// From the kernel's own BTF. What can't be had is 0, and the programs do without.
+pub(crate) fn of_running_kernel() -> Offsets {
+    let Ok(btf) = Btf::from_vmlinux() else {
+        tracing::warn!(
+            "the kernel has no BTF: flows carry no process start time, and workloads can't be matched by executable"
+        );
+        return Offsets::default();
+    };
+    let at = |path: &[(&str, &str)]| {
+        let found = path.iter().try_fold(0_u32, |sum, (within, member)| {
+            let within: Composite<'_> = btf.type_by_name(within)?;
+            sum.checked_add(offset(&btf, &within, member)?)
+        });
         if found.is_none() {
-            tracing::warn!("the kernel has no BTF for task_struct: flows will carry no process start time");
+            tracing::warn!(?path, "the kernel's BTF does not have this");
         }
         found.unwrap_or_default()
-    }
-
-    fn find(btf: &Btf<'_>) -> Option<Self> {
-        let task: Composite<'_> = btf.type_by_name("task_struct")?;
-        Some(Self {
-            group_leader: offset(btf, &task, "group_leader")?,
-            // Named real_start_time before 5.5.
-            start_boottime: offset(btf, &task, "start_boottime")
-                .or_else(|| offset(btf, &task, "real_start_time"))?,
-        })
+    };
+    let start = match at(&[("task_struct", "start_boottime")]) {
+        // Named so before 5.5.
+        0 => at(&[("task_struct", "real_start_time")]),
+        found => found,
+    };
+    Offsets {
+        task_group_leader: at(&[("task_struct", "group_leader")]),
+        task_start_boottime: start,
+        task_real_parent: at(&[("task_struct", "real_parent")]),
+        task_tgid: at(&[("task_struct", "tgid")]),
+        task_mm: at(&[("task_struct", "mm")]),
+        mm_exe_file: at(&[("mm_struct", "exe_file")]),
+        file_inode: at(&[("file", "f_inode")]),
+        inode_number: at(&[("inode", "i_ino")]),
+        inode_super: at(&[("inode", "i_sb")]),
+        super_device: at(&[("super_block", "s_dev")]),
+        super_magic: at(&[("super_block", "s_magic")]),
+        file_dentry: at(&[("file", "f_path"), ("path", "dentry")]),
+        dentry_name: at(&[("dentry", "d_name"), ("qstr", "name")]),
+        dentry_parent: at(&[("dentry", "d_parent")]),
+        dentry_inode: at(&[("dentry", "d_inode")]),
+        unix_dentry: at(&[("unix_sock", "path"), ("path", "dentry")]),
+        sock_addr_address: at(&[("bpf_sock_addr_kern", "uaddr")]),
+        // After `t_ctx`; before 6.7 it is not there, and neither are the hooks that ask for it.
+        sock_addr_length: at(&[("bpf_sock_addr_kern", "uaddrlen")]),
+        file_mode: at(&[("file", "f_mode")]),
+        reserved: [0; 5],
     }
 }
 
@@ -57,15 +78,22 @@ mod tests {
     /// Every kernel that interdict supports has BTF, and this test runs on one.
     #[test]
     fn the_running_kernel_is_understood() {
-        let found = Offsets::of_running_kernel();
-        assert!(
-            found.group_leader > 0 && found.group_leader.is_multiple_of(8),
-            "{found:?}"
-        );
-        assert!(
-            found.start_boottime > 0 && found.start_boottime.is_multiple_of(8),
-            "{found:?}"
-        );
-        assert_ne!(found.group_leader, found.start_boottime);
+        let found = of_running_kernel();
+        for pointer in [
+            found.task_group_leader,
+            found.task_start_boottime,
+            found.task_real_parent,
+            found.task_mm,
+            found.mm_exe_file,
+            found.file_inode,
+            found.inode_number,
+            found.inode_super,
+            found.unix_dentry,
+        ] {
+            assert!(pointer > 0 && pointer.is_multiple_of(8), "{found:?}");
+        }
+        assert_ne!(found.task_group_leader, found.task_start_boottime);
+        assert_ne!(found.task_tgid, 0);
+        assert_ne!(found.super_device, 0);
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn query(pin_root: &Path, shortfalls: &mut Vec<Shortfall>) -> Vec<Att
     let links = pins::directory(pin_root).join("links");
     let mut ours = HashMap::new();
     let pinned_any = links.exists();
-    for hook in Hook::ALL {
+    for hook in hooks::ORDER {
         let info = Link::open(links.join(hook.name())).and_then(|link| link.info());
         match info {
             Ok(info) if hooks::is_at_root(hook, &info) => drop(ours.insert(info.id, hook)),
