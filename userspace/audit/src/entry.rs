@@ -5,7 +5,7 @@
 //! fast to write as JSON. The first byte is the version of this layout, the second says which record it is.
 
 use interdict_record::{
-    Event, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,
+    Event, LedgerEntry, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,
     StatementStarted,
 };
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,7 @@ impl Entry {
             Record::StatementEnded(value) => write(5, value, out),
             Record::PolicyLoaded(value) => write(6, value, out),
             Record::Event(value) => write(7, value, out),
+            Record::Ledger(value) => write(8, value, out),
         }
     }
 
@@ -79,6 +80,7 @@ impl Entry {
             5 => Record::StatementEnded(rmp_serde::from_slice::<Box<StatementEnded>>(rest).map_err(bad)?),
             6 => Record::PolicyLoaded(rmp_serde::from_slice::<Box<PolicyLoaded>>(rest).map_err(bad)?),
             7 => Record::Event(rmp_serde::from_slice::<Box<Event>>(rest).map_err(bad)?),
+            8 => Record::Ledger(rmp_serde::from_slice::<Box<LedgerEntry>>(rest).map_err(bad)?),
             _ => {
                 return Err(format!(
                     "an entry of kind {kind}, which this program does not know"

@@ -107,6 +107,11 @@ impl Fold {
                 let (at, cells) = (loaded.at, row::policy(&self.opened.host, *loaded));
                 self.link(Table::Policies, at, cells, rows);
             }
+            Record::Ledger(entry) => {
+                self.see(entry.at);
+                let (at, cells) = (entry.at, row::ledger(&self.opened.host, *entry));
+                self.link(Table::Ledger, at, cells, rows);
+            }
             Record::Event(event) => {
                 self.see(event.at);
                 self.event(*event, rows);

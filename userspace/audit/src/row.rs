@@ -1,7 +1,7 @@
 //! Rows: the joined records as cells in the order of their table's columns.
 
 use interdict_record::{
-    Event, Micros, PolicyLoaded, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
+    Event, LedgerEntry, Micros, PolicyLoaded, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -357,6 +357,40 @@ pub(crate) fn event(host: &str, event: Event) -> Vec<Value> {
         actor.into(),
         message.into(),
         detail.into(),
+    ]
+}
+
+pub(crate) fn ledger(host: &str, entry: LedgerEntry) -> Vec<Value> {
+    let LedgerEntry {
+        at,
+        workload,
+        service,
+        seen,
+        redirected,
+        refused,
+        exempt,
+        failed_open,
+        established,
+        sessions,
+        pending,
+        difference,
+        flags,
+    } = entry;
+    vec![
+        host.to_owned().into(),
+        Value::Time(at),
+        workload.into(),
+        service.into(),
+        seen.into(),
+        redirected.into(),
+        refused.into(),
+        exempt.into(),
+        failed_open.into(),
+        established.into(),
+        sessions.into(),
+        Value::Integer(pending),
+        Value::Integer(difference),
+        flags.into(),
     ]
 }
 

@@ -151,7 +151,7 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
             .into_values()
             .map(|started| row::statement(&fold.opened.host, *started, None))
             .collect(),
-        Table::Policies | Table::Admin => Vec::new(),
+        Table::Policies | Table::Admin | Table::Ledger => Vec::new(),
     };
     let names = || table.columns().iter().map(|column| column.name.to_owned());
     let nulls = || std::iter::repeat(Value::Null);

@@ -20,6 +20,8 @@ pub enum Table {
     Policies,
     /// What the daemon and its operators did.
     Admin,
+    /// Connections by workload and service, as the kernel counts them and as the proxy does.
+    Ledger,
 }
 
 /// A column: its name and type. All but `seq` and the hashes may be null in Parquet, so that a later version can leave
@@ -32,7 +34,13 @@ pub(crate) struct Column {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 4] = [Self::Sessions, Self::Statements, Self::Policies, Self::Admin];
+    pub const ALL: [Self; 5] = [
+        Self::Sessions,
+        Self::Statements,
+        Self::Policies,
+        Self::Admin,
+        Self::Ledger,
+    ];
 
     /// The table's name, which is its directory's.
     pub const fn name(self) -> &'static str {
@@ -41,6 +49,7 @@ impl Table {
             Self::Statements => "statements",
             Self::Policies => "policies",
             Self::Admin => "admin",
+            Self::Ledger => "ledger",
         }
     }
 
@@ -49,7 +58,7 @@ impl Table {
         match self {
             Self::Sessions => "started_at",
             Self::Statements => "requested_at",
-            Self::Policies | Self::Admin => "at",
+            Self::Policies | Self::Admin | Self::Ledger => "at",
         }
     }
 
@@ -59,18 +68,20 @@ impl Table {
             Self::Statements => 1,
             Self::Policies => 2,
             Self::Admin => 3,
+            Self::Ledger => 4,
         }
     }
 
     pub(crate) fn columns(self) -> &'static [Column] {
-        static ALL: LazyLock<[Vec<Column>; 4]> =
-            LazyLock::new(|| [sessions(), statements(), policies(), admin()]);
-        let [sessions, statements, policies, admin] = &*ALL;
+        static ALL: LazyLock<[Vec<Column>; 5]> =
+            LazyLock::new(|| [sessions(), statements(), policies(), admin(), ledger()]);
+        let [sessions, statements, policies, admin, ledger] = &*ALL;
         match self {
             Self::Sessions => sessions,
             Self::Statements => statements,
             Self::Policies => policies,
             Self::Admin => admin,
+            Self::Ledger => ledger,
         }
     }
 }
@@ -89,7 +100,7 @@ impl FromStr for Table {
             .into_iter()
             .find(|table| table.name() == name)
             .ok_or(crate::AuditError::Config(
-                "no such table: sessions, statements, policies or admin",
+                "no such table: sessions, statements, policies, admin or ledger",
             ))
     }
 }
@@ -225,5 +236,25 @@ fn admin() -> Vec<Column> {
         ("actor", Text),
         ("message", Text),
         ("detail", map(Text)),
+    ])
+}
+
+fn ledger() -> Vec<Column> {
+    use Kind::{Integer, Text, Time};
+    columns([
+        ("host", Text),
+        ("at", Time),
+        ("workload", Text),
+        ("service", Text),
+        ("seen", Integer),
+        ("redirected", Integer),
+        ("refused", Integer),
+        ("exempt", Integer),
+        ("failed_open", Integer),
+        ("established", Integer),
+        ("sessions", Integer),
+        ("pending", Integer),
+        ("difference", Integer),
+        ("flags", list(Text)),
     ])
 }

@@ -151,7 +151,7 @@ pub(crate) enum Audit {
     Scan {
         /// The audit's directory.
         directory: PathBuf,
-        /// The table: sessions, statements, policies or admin.
+        /// The table: sessions, statements, policies, admin or ledger.
         #[arg(long, default_value = "statements")]
         table: interdict_audit::Table,
         #[command(flatten)]

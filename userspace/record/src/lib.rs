@@ -32,6 +32,8 @@ pub enum Record {
     StatementEnded(Box<StatementEnded>),
     /// A policy snapshot came into force.
     PolicyLoaded(Box<PolicyLoaded>),
+    /// A workload's connections to a service, as the kernel counts them and as the proxy does.
+    Ledger(Box<LedgerEntry>),
     /// The daemon or an operator did something that a reader of the record must know (start, stop, reload, refusal of
     /// a connection before it had a session, gap found, detach).
     Event(Box<Event>),
@@ -188,11 +190,41 @@ pub struct PolicyLoaded {
     pub source: String,
 }
 
+/// One workload's connections to one service, counted on both sides. All counters are totals since the programs were
+/// attached; a pair is written down when one of its counters has changed since the last entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LedgerEntry {
+    pub at: Micros,
+    pub workload: String,
+    pub service: String,
+    /// Connects of the workload towards the service that the kernel's hooks met.
+    pub seen: u64,
+    /// Sent to the proxy.
+    pub redirected: u64,
+    /// Refused by the kernel.
+    pub refused: u64,
+    /// Let through because the caller is exempt.
+    pub exempt: u64,
+    /// Let through because the settings say so while no proxy can serve (a deliberate fail-open).
+    pub failed_open: u64,
+    /// Connections that the kernel saw established towards the proxy.
+    pub established: u64,
+    /// Connections that the proxy accepted with an origin.
+    pub sessions: u64,
+    /// `established` without `sessions`, not older than one interval: the proxy may still be about to accept them.
+    pub pending: i64,
+    /// `established` − `sessions` − `pending`: what stays unexplained.
+    pub difference: i64,
+    pub flags: Vec<String>,
+}
+
 /// Something an operator or an auditor must be able to find.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub at: Micros,
-    /// `start`, `stop`, `reload`, `reload_refused`, `connect_refused`, `recovery`, `attach`, `detach`, `gap`, …
+    /// `start`, `stop`, `reload`, `reload_refused`, `connect_refused`, `recovery`, `attach`, `detach`, `quarantine`,
+    /// `quarantine_lifted`, `gap`, …
     pub kind: String,
     /// Who or what did it: `daemon`, `operator:NAME`, `kernel`.
     pub actor: String,

@@ -22,6 +22,11 @@ fn every_kind_comes_back() {
         Record::StatementEnded(Box::default()),
         Record::PolicyLoaded(Box::default()),
         Record::Event(Box::default()),
+        Record::Ledger(Box::new(LedgerEntry {
+            seen: u64::MAX,
+            difference: -1,
+            ..LedgerEntry::default()
+        })),
     ];
     for record in records {
         let mut body = Vec::new();

@@ -1,4 +1,4 @@
-use interdict_record::PolicyLoaded;
+use interdict_record::{LedgerEntry, PolicyLoaded};
 
 use super::*;
 
@@ -159,6 +159,40 @@ fn what_fits_nothing_is_noted_and_not_lost() {
 }
 
 #[test]
+fn a_ledger_entry_is_a_row_of_its_own_chain() {
+    let entry = |seen, difference| {
+        Record::Ledger(Box::new(LedgerEntry {
+            at: 40,
+            workload: "agents".to_owned(),
+            seen,
+            difference,
+            flags: vec!["unexplained".to_owned()],
+            ..LedgerEntry::default()
+        }))
+    };
+    let (fold, rows) = fold(vec![
+        Record::Event(Box::default()),
+        entry(7, -2),
+        entry(u64::MAX, 0),
+    ]);
+    let [_, first, second] = &rows[..] else {
+        panic!("{rows:?}")
+    };
+    assert_eq!((first.table, first.seq, first.at), (Table::Ledger, 1, 40));
+    assert_eq!((second.seq, fold.latest), (2, 40));
+    assert_eq!(
+        second.get("previous_hash").as_bytes(),
+        Some(first.hash.as_slice())
+    );
+    assert_eq!(text(first, "workload"), "agents");
+    assert_eq!(first.get("seen"), &Value::Integer(7));
+    assert_eq!(first.get("difference"), &Value::Integer(-2));
+    assert_eq!(first.get("flags"), &Value::from(vec!["unexplained".to_owned()]));
+    // Readers of Parquet have signed integers only.
+    assert_eq!(second.get("seen"), &Value::Integer(i64::MAX));
+}
+
+#[test]
 fn a_checkpoint_in_between_changes_no_row() {
     let records = vec![
         session(1),
@@ -170,6 +204,7 @@ fn a_checkpoint_in_between_changes_no_row() {
         started(1, 3),
         Record::StatementEnded(Box::new(ended(1, 2))),
         Record::Event(Box::default()),
+        Record::Ledger(Box::default()),
         Record::SessionEnded(Box::new(SessionEnded {
             session_id: id(1),
             ..SessionEnded::default()
@@ -193,6 +228,7 @@ fn every_table_has_a_cell_for_every_column() {
         session(1),
         Record::PolicyLoaded(Box::default()),
         Record::Event(Box::default()),
+        Record::Ledger(Box::default()),
         started(1, 2),
         Record::SessionEnded(Box::new(SessionEnded {
             session_id: id(1),

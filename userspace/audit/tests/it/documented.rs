@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use interdict_audit::Audit;
-use interdict_record::{Event, PolicyLoaded, Record};
+use interdict_record::{Event, LedgerEntry, PolicyLoaded, Record};
 use uuid::Uuid;
 
 use crate::support::{
@@ -16,7 +16,7 @@ import re, sys, duckdb
 root, page = sys.argv[1:3]
 text = open(page).read().replace('/var/lib/interdict/audit', root)
 blocks = re.findall(r'```sql\n(.*?)```', text, re.S)
-assert len(blocks) == 11, len(blocks)
+assert len(blocks) == 12, len(blocks)
 db = duckdb.connect()
 for number, block in enumerate(blocks):
     for query in block.split(';'):
@@ -58,6 +58,13 @@ fn the_queries_of_the_documentation_run_and_find_something() {
             source: "name: hipaa-phi".into(),
         };
         record(&audit, vec![Record::PolicyLoaded(Box::new(loaded))]).await;
+        let counted = LedgerEntry {
+            at: NOON,
+            workload: "agents".into(),
+            service: "clinic".into(),
+            ..LedgerEntry::default()
+        };
+        record(&audit, vec![Record::Ledger(Box::new(counted))]).await;
         let session = Uuid::now_v7();
         record(&audit, vec![session_started(session, NOON)]).await;
         statements(&audit, session, 4, NOON, HOUR).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use interdict_audit::{Audit, AuditError, Config, Durability, Filter, Table, print, scan, stats, verify};
-use interdict_record::{Event, PolicyLoaded, Record, SessionDescribed};
+use interdict_record::{Event, LedgerEntry, PolicyLoaded, Record, SessionDescribed};
 use uuid::Uuid;
 
 use crate::support::{
@@ -59,9 +59,18 @@ fn what_is_appended_is_read_back_before_and_after_sealing() {
             }))],
         )
         .await;
+        let counted = LedgerEntry {
+            at: NOON,
+            workload: "agents".into(),
+            established: 4,
+            sessions: 5,
+            difference: -1,
+            ..LedgerEntry::default()
+        };
+        record(&audit, vec![Record::Ledger(Box::new(counted))]).await;
         audit.flush().await.unwrap();
         let before = Table::ALL.map(|table| rows(directory.path(), table));
-        assert_eq!(before.each_ref().map(Vec::len), [1, 1, 1, 1]);
+        assert_eq!(before.each_ref().map(Vec::len), [1, 1, 1, 1, 1]);
         assert!(verify(directory.path()).unwrap().sound());
 
         audit.rotate().await.unwrap();
@@ -71,6 +80,7 @@ fn what_is_appended_is_read_back_before_and_after_sealing() {
         assert!(report.sound(), "{report}");
         assert_eq!(report.journal.unsealed_rows, 0);
         assert_eq!(stats(directory.path()).unwrap().tables["statements"].rows, 1);
+        assert_eq!(stats(directory.path()).unwrap().tables["ledger"].rows, 1);
         audit.close().await.unwrap();
 
         let row = &after[1][0];
@@ -85,6 +95,8 @@ fn what_is_appended_is_read_back_before_and_after_sealing() {
         assert_eq!(row["columns"][1]["mask"], "partial(keep_last=4)");
         assert_eq!(after[0][0]["database"], "clinic");
         assert_eq!(after[0][0]["uid"], u32::MAX);
+        assert_eq!(after[4][0]["difference"], -1);
+        assert_eq!(after[4][0]["at"], "2026-03-01T12:00:00.000000Z");
         let table = print(&after[1], &["seq", "identity", "statement"], 20);
         assert!(table.contains("SELECT name, ssn FR…"), "{table}");
     });

@@ -4,14 +4,15 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray, UInt32Array};
+use arrow_array::{Array as _, ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use interdict_audit::{Audit, Problem, Report, Table, verify};
+use interdict_record::{LedgerEntry, Record};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
 use uuid::Uuid;
 
-use crate::support::{HOUR, NOON, config, runtime, segments, statements};
+use crate::support::{HOUR, NOON, config, record as append, runtime, segments, statements};
 
 /// Three sealed segments of ten statements each, and five in the journal.
 fn record() -> tempfile::TempDir {
@@ -118,6 +119,42 @@ fn an_edited_cell_is_named() {
             "{column}"
         );
     }
+}
+
+/// A difference that was made to vanish, an entry that was taken out: the ledger is chained as all else is.
+#[test]
+fn a_ledger_that_was_put_right_afterwards_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let audit = Audit::open(config(directory.path())).unwrap();
+        for count in 1..=4 {
+            let entry = LedgerEntry {
+                at: NOON + count,
+                workload: "agents".to_owned(),
+                difference: count,
+                ..LedgerEntry::default()
+            };
+            append(&audit, vec![Record::Ledger(Box::new(entry))]).await;
+        }
+        audit.close().await.unwrap();
+    });
+    let file = &segments(directory.path(), Table::Ledger)[0];
+    let good = std::fs::read(file).unwrap();
+    assert!(verify(directory.path()).unwrap().sound());
+
+    rewrite(file, |batch| {
+        let index = batch.schema().index_of("difference").unwrap();
+        let mut columns = batch.columns().to_vec();
+        columns[index] = Arc::new(Int64Array::from(vec![1, 0, 3, 4])) as ArrayRef;
+        RecordBatch::try_new(batch.schema(), columns).unwrap()
+    });
+    let (problem, seq, _) = first(directory.path());
+    assert_eq!((problem, seq), (Problem::EditedRow, Some(2)));
+
+    std::fs::write(file, &good).unwrap();
+    rewrite(file, |batch| pick(&batch, &[0, 1, 3]));
+    let (problem, seq, _) = first(directory.path());
+    assert_eq!((problem, seq), (Problem::DeletedRow, Some(3)));
 }
 
 #[test]

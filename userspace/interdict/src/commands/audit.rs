@@ -106,6 +106,17 @@ fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> 
             ],
             Table::Policies => &["at", "name", "digest"],
             Table::Admin => &["at", "kind", "actor", "message"],
+            Table::Ledger => &[
+                "at",
+                "workload",
+                "service",
+                "seen",
+                "redirected",
+                "refused",
+                "sessions",
+                "difference",
+                "flags",
+            ],
         };
         let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
         write!(out, "{}", interdict_audit::print(&rows, columns, 80))?;
