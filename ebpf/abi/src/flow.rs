@@ -33,20 +33,14 @@ pub struct Flow {
     pub proxy_port: u16,
     /// [`AF_INET`](crate::AF_INET) for IPv4 and v4-mapped, else [`AF_INET6`](crate::AF_INET6).
     pub family: u16,
-    /// Of [`flow_flag`].
-    pub flags: u16,
+    /// Zero.
+    pub reserved: u16,
     /// From [`Protect::service`](crate::Protect::service).
     pub service: u32,
     /// From [`Scope::workload`](crate::Scope::workload).
     pub workload: u32,
     /// The calling thread's name, padded with NUL.
     pub comm: [u8; 16],
-}
-
-/// What [`Flow::flags`] is made of.
-pub mod flow_flag {
-    /// The socket is a multipath TCP subflow: getpeername will be asked of another socket.
-    pub const MULTIPATH: u16 = 1;
 }
 
 /// What getpeername tells of a multipath TCP socket, whose own cookie no connect hook saw (map `PEER`, by [`TupleKey`]).

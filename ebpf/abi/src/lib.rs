@@ -17,7 +17,7 @@ mod tests;
 
 pub use address::{AF_INET, AF_INET6, Address};
 pub use counter::{COUNTERS, HOOKS, Hook, VERDICTS, Verdict, counter};
-pub use flow::{Event, Flow, Peer, TupleKey, flow_flag};
+pub use flow::{Event, Flow, Peer, TupleKey};
 pub use ledger::{LedgerCounts, LedgerKey};
 pub use map::{MAPS, MapKind, MapSpec, entries, name, told};
 pub use offsets::Offsets;

@@ -26,14 +26,14 @@ pub(crate) fn may(ctx: *mut c_void, hook: Hook, address: Address, port: u16, pro
     if port != proxy.v4 && port != proxy.v6 {
         return true;
     }
-    let Some(scope) = scope() else {
+    let Some(config) = config() else { return false };
+    let Some(scope) = scope(config) else {
         count(hook, Verdict::OutOfScope);
         return true;
     };
-    let config = config();
-    let mut flow = task::flow(ctx, &config, address, port);
+    let mut flow = task::flow(ctx, config, address, port);
     flow.workload = scope.workload;
-    if observing(&config) {
+    if observing(config) {
         tell(hook, Verdict::Observed, protocol, &flow);
         return true;
     }

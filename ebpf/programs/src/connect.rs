@@ -4,10 +4,14 @@ use core::ffi::c_void;
 
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::bpf_get_socket_cookie;
-use interdict_abi::{AF_INET, Address, Flow, Hook, ProtectKey, Verdict, protocol};
+use interdict_abi::{
+    AF_INET, Address, Config, Flow, Hook, Protect, ProtectKey, Scope, Verdict, protect_flag, protocol,
+    scope_flag,
+};
 
-use crate::maps::{FLOW, PROTECT, PROXY};
-use crate::report::{config, count, observing, tell};
+use crate::heart::is_alive;
+use crate::maps::{FLOW, PROTECT, PROXY, QUARANTINE};
+use crate::report::{config, count, enter, observing, tell};
 use crate::scope::scope;
 use crate::task;
 
@@ -21,36 +25,92 @@ pub(crate) enum Decision {
     Redirect(u16),
 }
 
+/// What protects an address and port, if anything does.
+#[inline(always)]
+pub(crate) fn protection(address: Address, port: u16) -> Option<Protect> {
+    PROTECT
+        .get(&Key::new(ProtectKey::FIXED + 128, ProtectKey::new(address, port)))
+        .copied()
+}
+
 /// Decides about a connect to `address` and `port`. Destinations are looked up first: most are not protected, and then
 /// this lookup is all that an unconcerned task pays.
 #[inline(always)]
 pub(crate) fn decide(ctx: *mut c_void, hook: Hook, address: Address, port: u16, protocol: u32) -> Decision {
-    let key = Key::new(ProtectKey::FIXED + 128, ProtectKey::new(address, port));
-    let Some(protect) = PROTECT.get(&key).copied() else {
+    let Some(protect) = protection(address, port) else {
         return leave(ctx, hook, Verdict::Untouched, address);
     };
-    let Some(scope) = scope() else {
+    // An array's entry is always there. Without it nobody could be told from anybody: refuse.
+    let Some(config) = config() else {
+        return Decision::Refuse;
+    };
+    let Some(scope) = scope(config) else {
+        enter(0, protect.service, |counts| {
+            counts.seen += 1;
+            counts.exempt += 1;
+        });
         return leave(ctx, hook, Verdict::OutOfScope, address);
     };
 
-    let config = config();
-    let mut flow = task::flow(ctx, &config, address, port);
+    let mut flow = task::flow(ctx, config, address, port);
     flow.service = protect.service;
     flow.workload = scope.workload;
+    let verdict = judge(config, &scope, &protect, &mut flow, protocol);
+    enter(scope.workload, protect.service, |counts| {
+        counts.seen += 1;
+        match verdict {
+            Verdict::Redirected => counts.redirected += 1,
+            Verdict::Observed => counts.observed += 1,
+            Verdict::FailedOpen => counts.failed_open += 1,
+            _ => counts.refused += 1,
+        }
+    });
+    match verdict {
+        Verdict::Redirected => {
+            count(hook, verdict);
+            Decision::Redirect(flow.proxy_port)
+        }
+        Verdict::Observed | Verdict::FailedOpen => {
+            tell(hook, verdict, protocol, &flow);
+            forget(ctx, address);
+            Decision::Leave
+        }
+        _ => {
+            tell(hook, verdict, protocol, &flow);
+            Decision::Refuse
+        }
+    }
+}
 
-    if observing(&config) {
-        tell(hook, Verdict::Observed, protocol, &flow);
-        forget(ctx, address);
-        return Decision::Leave;
+/// What becomes of a scoped task's connect to a protected destination.
+#[inline(always)]
+fn judge(config: &Config, scope: &Scope, protect: &Protect, flow: &mut Flow, protocol: u32) -> Verdict {
+    match barred(config, scope, protect) {
+        Some(verdict) => verdict,
+        None => redirect(flow, protocol),
     }
-    let verdict = redirect(&mut flow, protocol);
-    if matches!(verdict, Verdict::Redirected) {
-        count(hook, verdict);
-        Decision::Redirect(flow.proxy_port)
-    } else {
-        tell(hook, verdict, protocol, &flow);
-        Decision::Refuse
+}
+
+/// What decides about a scoped task's use of a protected destination whatever way it takes there; `None`: the way decides.
+#[inline(always)]
+pub(crate) fn barred(config: &Config, scope: &Scope, protect: &Protect) -> Option<Verdict> {
+    if observing(config) {
+        return Some(Verdict::Observed);
     }
+    if scope.flags & scope_flag::PENDING != 0 {
+        return Some(Verdict::Pending);
+    }
+    if QUARANTINE.get_ptr(scope.workload).is_some() {
+        return Some(Verdict::Quarantined);
+    }
+    if !is_alive(config) {
+        return Some(if protect.flags & protect_flag::FAIL_OPEN != 0 {
+            Verdict::FailedOpen
+        } else {
+            Verdict::NoHeartbeat
+        });
+    }
+    None
 }
 
 /// Finds the listener and remembers the flow.

@@ -1,8 +1,9 @@
 //! Counting, and telling the daemon.
 
-use interdict_abi::{Config, Event, Flow, Hook, Verdict, counter, mode};
+use aya_ebpf::bindings::BPF_NOEXIST;
+use interdict_abi::{Config, Event, Flow, Hook, LedgerCounts, LedgerKey, Verdict, counter, mode};
 
-use crate::maps::{CONFIG, EVENTS, STATS};
+use crate::maps::{CONFIG, EVENTS, LEDGER, STATS, TOLD};
 
 /// Counts a verdict. Each processor has its own numbers, so nothing is lost and nothing waits.
 #[inline(always)]
@@ -13,10 +14,36 @@ pub(crate) fn count(hook: Hook, verdict: Verdict) {
     }
 }
 
+/// Counts a connect in the ledger: that it was seen, or what became of it.
+#[inline(always)]
+pub(crate) fn enter(workload: u32, service: u32, what: impl FnOnce(&mut LedgerCounts)) {
+    let key = LedgerKey { workload, service };
+    if LEDGER.get_ptr_mut(key).is_none() {
+        // Another processor may have been first: its entry is as good.
+        let _exists = LEDGER.insert(key, LedgerCounts::default(), u64::from(BPF_NOEXIST));
+    }
+    if let Some(counts) = LEDGER.get_ptr_mut(key) {
+        // SAFETY: a valid entry of this processor; a program runs to its end on one processor.
+        what(unsafe { &mut *counts });
+    }
+}
+
 /// Counts a verdict and sends it. The decision stands whether or not there is room.
 #[inline(always)]
 pub(crate) fn tell(hook: Hook, verdict: Verdict, protocol: u32, flow: &Flow) {
     count(hook, verdict);
+    send(hook, verdict, protocol, flow);
+}
+
+/// Whether this is the first time that something is about to be told: what repeats by the packet is told once.
+#[inline(always)]
+pub(crate) fn first_time(key: u64) -> bool {
+    TOLD.insert(key, 1, u64::from(BPF_NOEXIST)).is_ok()
+}
+
+/// Sends a verdict that is counted elsewhere.
+#[inline(always)]
+pub(crate) fn send(hook: Hook, verdict: Verdict, protocol: u32, flow: &Flow) {
     if let Some(mut entry) = EVENTS.reserve_untyped::<Event>(0) {
         entry.write(Event {
             verdict: verdict as u32,
@@ -31,10 +58,11 @@ pub(crate) fn tell(hook: Hook, verdict: Verdict, protocol: u32, flow: &Flow) {
     }
 }
 
-/// The settings. An array's entry is always there; were it not, the answer is to enforce.
+/// The settings. An array's entry is always there; were it not, nothing would be known of any scope, so that connects to
+/// protected destinations were refused as from a table of zeros.
 #[inline(always)]
-pub(crate) fn config() -> Config {
-    CONFIG.get(0).copied().unwrap_or_default()
+pub(crate) fn config() -> Option<&'static Config> {
+    CONFIG.get(0)
 }
 
 #[inline(always)]

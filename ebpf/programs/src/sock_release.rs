@@ -6,7 +6,7 @@ use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
 use interdict_abi::{Hook, Verdict};
 
-use crate::maps::FLOW;
+use crate::maps::{FLOW, KEPT};
 use crate::report::count;
 
 #[cgroup_sock(sock_release)]
@@ -16,5 +16,6 @@ pub(crate) fn sock_release(ctx: SockContext) -> i32 {
     if FLOW.remove(cookie).is_ok() {
         count(Hook::SockRelease, Verdict::Released);
     }
+    let _absent = KEPT.remove(cookie);
     1
 }

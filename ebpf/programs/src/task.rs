@@ -5,20 +5,32 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
-    bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, bpf_probe_read_kernel, generated,
+    bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns, generated,
 };
 use interdict_abi::{AF_INET, AF_INET6, Address, Config, Flow};
+
+use crate::scope::read;
 
 /// A flow with everything known about the calling task and its socket. Only for `sock_addr` contexts.
 #[inline(always)]
 pub(crate) fn flow(ctx: *mut c_void, config: &Config, address: Address, port: u16) -> Flow {
+    let mut flow = caller(config, address, port);
+    // SAFETY: these helpers take the context.
+    flow.netns_cookie = unsafe { bpf_get_netns_cookie(ctx) };
+    flow.socket_cookie = unsafe { bpf_get_socket_cookie(ctx) };
+    flow
+}
+
+/// A flow with everything known about the calling task, and nothing of a socket.
+#[inline(always)]
+pub(crate) fn caller(config: &Config, address: Address, port: u16) -> Flow {
     let pid_tgid = bpf_get_current_pid_tgid();
     let uid_gid = bpf_get_current_uid_gid();
     Flow {
-        // SAFETY: these helpers take the context or nothing.
-        netns_cookie: unsafe { bpf_get_netns_cookie(ctx) },
+        netns_cookie: 0,
+        // SAFETY: these helpers take nothing.
         cgroup_id: unsafe { bpf_get_current_cgroup_id() },
-        socket_cookie: unsafe { bpf_get_socket_cookie(ctx) },
+        socket_cookie: 0,
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },
         process_start_ns: process_start(config),
         tgid: (pid_tgid >> 32) as u32,
@@ -39,21 +51,15 @@ pub(crate) fn flow(ctx: *mut c_void, config: &Config, address: Address, port: u1
 /// `current->group_leader->start_boottime`, 0 when the offsets are unknown or can't be read.
 #[inline(always)]
 fn process_start(config: &Config) -> u64 {
-    if config.group_leader == 0 || config.start_boottime == 0 {
+    let offsets = &config.offsets;
+    if offsets.task_group_leader == 0 || offsets.task_start_boottime == 0 {
         return 0;
     }
-    // SAFETY: the helper checks the address; a wrong one is an error, not a fault.
-    unsafe {
-        let task = bpf_get_current_task() as *const u8;
-        let leader = task
-            .wrapping_add(config.group_leader as usize)
-            .cast::<*const u8>();
-        bpf_probe_read_kernel(leader)
-            .and_then(|leader| {
-                bpf_probe_read_kernel(leader.wrapping_add(config.start_boottime as usize).cast())
-            })
-            .unwrap_or(0)
-    }
+    // SAFETY: no arguments.
+    let task = unsafe { bpf_get_current_task() } as *const c_void;
+    read::<*const c_void>(task, offsets.task_group_leader)
+        .and_then(|leader| read(leader, offsets.task_start_boottime))
+        .unwrap_or(0)
 }
 
 /// The calling thread's name. aya's wrapper zeroes the buffer first by calling memset as a function, which libbpf
