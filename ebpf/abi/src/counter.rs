@@ -48,6 +48,12 @@ pub enum Hook {
     LsmFileOpen,
     /// Security module hook `inode_unlink`.
     LsmUnlink,
+    /// Security module hook `inode_rename`.
+    LsmRename,
+    /// Security module hook `sb_umount`.
+    LsmUnmount,
+    /// Security module hook `task_alloc`.
+    LsmClone,
 }
 
 /// What a program decided or did.
@@ -101,7 +107,7 @@ pub enum Verdict {
 }
 
 /// How many hooks there are; see [`Hook::ALL`].
-pub const HOOKS: u32 = 22;
+pub const HOOKS: u32 = 25;
 /// How many verdicts there are; see [`Verdict::ALL`].
 pub const VERDICTS: u32 = 22;
 /// Entries of the map `STATS`: every hook with every verdict.
@@ -140,6 +146,9 @@ impl Hook {
         Self::LsmBpf,
         Self::LsmFileOpen,
         Self::LsmUnlink,
+        Self::LsmRename,
+        Self::LsmUnmount,
+        Self::LsmClone,
     ];
 
     /// The program's name in the object, which is also its link's file name.
@@ -168,6 +177,9 @@ impl Hook {
             Self::LsmBpf => "lsm_bpf",
             Self::LsmFileOpen => "lsm_file_open",
             Self::LsmUnlink => "lsm_unlink",
+            Self::LsmRename => "lsm_rename",
+            Self::LsmUnmount => "lsm_unmount",
+            Self::LsmClone => "lsm_clone",
         }
     }
 

@@ -80,7 +80,8 @@ pub struct Event {
     pub verdict: u32,
     /// A [`Hook`](crate::Hook).
     pub hook: u32,
-    /// IP protocol number of the socket.
+    /// IP protocol number of the socket. Hooks that have none: the address family (`lsm_socket_create`), the socket's type
+    /// (Unix sockets), the signal, ptrace mode or bpf() command, else 0.
     pub protocol: u32,
     /// Zero.
     pub reserved: u32,

@@ -14,6 +14,7 @@ mod offsets;
 mod pod;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 pub use address::{AF_INET, AF_INET6, Address};
 pub use counter::{COUNTERS, HOOKS, Hook, VERDICTS, Verdict, counter};
@@ -21,6 +22,7 @@ pub use flow::{Event, Flow, Peer, TupleKey};
 pub use ledger::{LedgerCounts, LedgerKey};
 pub use map::{MAPS, MapKind, MapSpec, entries, name, told};
 pub use offsets::Offsets;
+pub use unix::{UnixKey, unix_kind};
 
 /// The layout's version. Pins live in a directory named after it, so two versions never share a map.
 pub const SCHEMA: u32 = 2;

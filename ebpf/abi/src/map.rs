@@ -2,7 +2,7 @@
 
 use crate::{
     COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy, Scope,
-    TupleKey,
+    TupleKey, UnixKey,
 };
 
 /// Map names, which are also their pins' file names.
@@ -39,14 +39,16 @@ pub mod name {
     pub const PEER: &str = "PEER";
     /// What has been told once: a [`told`](crate::told) key.
     pub const TOLD: &str = "TOLD";
+    /// [`UnixKey`](crate::UnixKey) to [`Protect`](crate::Protect).
+    pub const UNIX: &str = "UNIX";
 }
 
 /// How many entries each map holds.
 pub mod entries {
     /// Scoped cgroups.
     pub const SCOPE: usize = 16_384;
-    /// Protected prefixes.
-    pub const PROTECT: usize = 65_536;
+    /// Protected prefixes: two for each destination.
+    pub const PROTECT: usize = 131_072;
     /// Network namespaces with listeners.
     pub const PROXY: usize = 4_096;
     /// Redirected sockets that are open. The oldest give way; they lose getpeername's answer, nothing else.
@@ -67,6 +69,8 @@ pub mod entries {
     pub const PEER: usize = 16_384;
     /// What has been told once. The oldest give way and are told again.
     pub const TOLD: usize = 16_384;
+    /// What protected Unix sockets are recognised by.
+    pub const UNIX: usize = 4_096;
     /// Bytes of the event ring.
     pub const EVENTS: usize = 1 << 20;
 }
@@ -124,7 +128,7 @@ const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpe
 }
 
 /// Every pinned map.
-pub const MAPS: [MapSpec; 16] = [
+pub const MAPS: [MapSpec; 17] = [
     spec::<u32, Config>(name::CONFIG, MapKind::Array, 1),
     spec::<u64, Scope>(name::SCOPE, MapKind::Hash, entries::SCOPE),
     spec::<(u32, ProtectKey), Protect>(name::PROTECT, MapKind::LpmTrie, entries::PROTECT),
@@ -141,4 +145,5 @@ pub const MAPS: [MapSpec; 16] = [
     spec::<LedgerKey, LedgerCounts>(name::LEDGER, MapKind::PerCpuHash, entries::LEDGER),
     spec::<TupleKey, Peer>(name::PEER, MapKind::LruHash, entries::PEER),
     spec::<u64, u64>(name::TOLD, MapKind::LruHash, entries::TOLD),
+    spec::<UnixKey, Protect>(name::UNIX, MapKind::Hash, entries::UNIX),
 ];

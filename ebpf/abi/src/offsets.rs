@@ -43,8 +43,12 @@ pub struct Offsets {
     pub sock_addr_length: u32,
     /// `file.f_mode`.
     pub file_mode: u32,
+    /// `socket.sk`.
+    pub socket_sock: u32,
+    /// `vfsmount.mnt_sb`.
+    pub mount_super: u32,
     /// Zero.
-    pub reserved: [u32; 5],
+    pub reserved: [u32; 3],
 }
 
 const _: () = assert!(size_of::<Offsets>() == 96);

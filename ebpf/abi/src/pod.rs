@@ -3,7 +3,7 @@
 
 use crate::{
     Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy,
-    Scope, TupleKey,
+    Scope, TupleKey, UnixKey,
 };
 
 macro_rules! pod {
@@ -29,5 +29,6 @@ pod!(
     ProtectKey,
     Proxy,
     Scope,
-    TupleKey
+    TupleKey,
+    UnixKey
 );

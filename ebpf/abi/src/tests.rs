@@ -27,6 +27,7 @@ fn layout_of_this_schema() {
             ("LEDGER", 8, 64),
             ("PEER", 32, 20),
             ("TOLD", 8, 8),
+            ("UNIX", 128, 8),
         ]
     );
     assert_eq!(size_of::<Event>(), 120);
@@ -47,7 +48,7 @@ fn numbers_are_places_in_the_lists() {
         assert_eq!(Verdict::from_number(number), Some(verdict));
     }
     assert_eq!(Verdict::from_number(Verdict::ALL.len() as u32), None);
-    assert_eq!(counter(Hook::LsmUnlink, Verdict::Attack) as usize, COUNTERS - 1);
+    assert_eq!(counter(Hook::LsmClone, Verdict::Attack) as usize, COUNTERS - 1);
 }
 
 #[test]

@@ -168,7 +168,10 @@ pub(crate) fn attach_type(hook: Hook) -> Option<u32> {
         | Hook::LsmKill
         | Hook::LsmBpf
         | Hook::LsmFileOpen
-        | Hook::LsmUnlink => return None,
+        | Hook::LsmUnlink
+        | Hook::LsmRename
+        | Hook::LsmUnmount
+        | Hook::LsmClone => return None,
     })
 }
 

@@ -48,7 +48,9 @@ pub(crate) fn of_running_kernel() -> Offsets {
         // After `t_ctx`; before 6.7 it is not there, and neither are the hooks that ask for it.
         sock_addr_length: at(&[("bpf_sock_addr_kern", "uaddrlen")]),
         file_mode: at(&[("file", "f_mode")]),
-        reserved: [0; 5],
+        socket_sock: at(&[("socket", "sk")]),
+        mount_super: at(&[("vfsmount", "mnt_sb")]),
+        reserved: [0; 3],
     }
 }
 
