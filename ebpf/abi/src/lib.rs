@@ -122,12 +122,9 @@ pub struct ExecutableKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProtectKey {
-    /// Port, network byte order; 0 where any port of the address is meant.
-    pub port: [u8; 2],
-    /// Whether any port is meant: what has no port to read (fragments after the first) is looked up so.
-    pub any_port: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// The port, and whether any port is meant, in network byte order: see [`ProtectKey::new`] and [`ProtectKey::any_port`].
+    /// One word, because the compiler clears smaller fields by a call that the verifier refuses.
+    pub head: u32,
     /// The address; IPv4 as v4-mapped.
     pub address: Address,
 }
@@ -142,22 +139,19 @@ impl ProtectKey {
     #[expect(clippy::inline_always, reason = "the verifier follows no calls here")]
     pub const fn new(address: Address, port: u16) -> Self {
         Self {
-            port: port.to_be_bytes(),
-            any_port: 0,
-            reserved: 0,
+            head: ((port as u32) << 16).to_be(),
             address,
         }
     }
 
-    /// The key of an address of which any port is protected.
+    /// The key of an address of which any port is protected: what has no port to read (fragments after the first) is looked
+    /// up so.
     #[must_use]
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the verifier follows no calls here")]
     pub const fn any_port(address: Address) -> Self {
         Self {
-            port: [0; 2],
-            any_port: 1,
-            reserved: 0,
+            head: 0x100u32.to_be(),
             address,
         }
     }

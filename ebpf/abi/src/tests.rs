@@ -86,5 +86,6 @@ fn kinds_of_addresses() {
 #[test]
 fn a_key_begins_with_the_port() {
     let key = ProtectKey::new(Address::LOOPBACK_V4, 5432);
-    assert_eq!(key.port, [0x15, 0x38]);
+    assert_eq!(key.head.to_ne_bytes(), [0x15, 0x38, 0, 0]);
+    assert_eq!(ProtectKey::any_port(key.address).head.to_ne_bytes(), [0, 0, 1, 0]);
 }

@@ -5,6 +5,7 @@
 //!
 //! Here a packet is judged by its socket's cgroup and user: there is no calling task to ask.
 
+use core::mem::MaybeUninit;
 use core::ptr::{addr_of, read_volatile};
 
 use aya_ebpf::bindings::__sk_buff;
@@ -24,6 +25,7 @@ use crate::maps::{KEPT, PROTECT};
 use crate::packet::{Target, target};
 use crate::report::{config, count, first_time, send};
 use crate::scope::{by_user, nearest};
+use crate::task::zero;
 
 #[cgroup_skb(egress)]
 pub(crate) fn egress(ctx: SkBuffContext) -> i32 {
@@ -89,22 +91,30 @@ fn report(
     scope: &Scope,
     cookie: u64,
 ) {
+    let nobody = zero();
     let flow = Flow {
         // SAFETY: these helpers take the context or nothing.
+        netns_cookie: 0,
         cgroup_id: unsafe { bpf_skb_cgroup_id(skb) },
         socket_cookie: cookie,
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+        process_start_ns: 0,
+        tgid: nobody,
+        tid: nobody,
         uid: unsafe { bpf_get_socket_uid(skb) },
+        gid: nobody,
         address: target.address,
         port: target.port,
+        proxy_port: 0,
         family: if target.address.is_mapped() {
             AF_INET
         } else {
             AF_INET6
         },
+        reserved: 0,
         service: protect.service,
         workload: scope.workload,
-        ..Flow::default()
+        comm: *b"(packet)\0\0\0\0\0\0\0\0",
     };
     send(Hook::Egress, verdict, target.protocol, &flow);
 }
@@ -112,10 +122,12 @@ fn report(
 /// Bytes of a packet, from the network header on; `None` past its end.
 #[inline(always)]
 pub(crate) fn load<const N: usize>(skb: *mut __sk_buff, offset: u32) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    // SAFETY: the helper writes `N` bytes to the buffer or fails.
-    let result = unsafe { bpf_skb_load_bytes(skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32) };
-    (result == 0).then_some(bytes)
+    let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+    // SAFETY: the helper writes all `N` bytes of the buffer, zeros if it fails.
+    unsafe {
+        let result = bpf_skb_load_bytes(skb.cast(), offset, bytes.as_mut_ptr().cast(), N as u32);
+        (result == 0).then_some(bytes.assume_init())
+    }
 }
 
 /// The link layer's protocol number of a packet.

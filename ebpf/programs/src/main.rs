@@ -24,7 +24,9 @@ mod connect6;
 mod context;
 mod egress;
 mod getpeername;
+mod guard;
 mod heart;
+mod lsm;
 mod maps;
 mod packet;
 mod report;
@@ -34,6 +36,7 @@ mod sock_create;
 mod sock_ops;
 mod sock_release;
 mod task;
+mod unix_name;
 
 /// The licence that the kernel reads, which decides about the helpers that may be called.
 #[unsafe(link_section = "license")]

@@ -4,7 +4,7 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCp
 use aya_ebpf::macros::btf_map;
 use interdict_abi::{
     COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy, Scope,
-    TupleKey, entries,
+    TupleKey, UnixKey, entries,
 };
 
 #[btf_map]
@@ -45,6 +45,9 @@ pub(crate) static PEER: LruHashMap<TupleKey, Peer, { entries::PEER }> = LruHashM
 
 #[btf_map]
 pub(crate) static TOLD: LruHashMap<u64, u64, { entries::TOLD }> = LruHashMap::new();
+
+#[btf_map]
+pub(crate) static UNIX: HashMap<UnixKey, Protect, { entries::UNIX }> = HashMap::new();
 
 #[btf_map]
 pub(crate) static LEDGER: PerCpuHashMap<LedgerKey, LedgerCounts, { entries::LEDGER }> = PerCpuHashMap::new();

@@ -5,6 +5,18 @@ use interdict_abi::{Config, Event, Flow, Hook, LedgerCounts, LedgerKey, Verdict,
 
 use crate::maps::{CONFIG, EVENTS, LEDGER, STATS, TOLD};
 
+/// Not on the stack, where the compiler would clear it by a call that the verifier refuses.
+static EMPTY: LedgerCounts = LedgerCounts {
+    seen: 0,
+    redirected: 0,
+    refused: 0,
+    exempt: 0,
+    observed: 0,
+    failed_open: 0,
+    established: 0,
+    reserved: 0,
+};
+
 /// Counts a verdict. Each processor has its own numbers, so nothing is lost and nothing waits.
 #[inline(always)]
 pub(crate) fn count(hook: Hook, verdict: Verdict) {
@@ -20,7 +32,7 @@ pub(crate) fn enter(workload: u32, service: u32, what: impl FnOnce(&mut LedgerCo
     let key = LedgerKey { workload, service };
     if LEDGER.get_ptr_mut(key).is_none() {
         // Another processor may have been first: its entry is as good.
-        let _exists = LEDGER.insert(key, LedgerCounts::default(), u64::from(BPF_NOEXIST));
+        let _exists = LEDGER.insert(key, &EMPTY, u64::from(BPF_NOEXIST));
     }
     if let Some(counts) = LEDGER.get_ptr_mut(key) {
         // SAFETY: a valid entry of this processor; a program runs to its end on one processor.

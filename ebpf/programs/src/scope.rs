@@ -45,17 +45,19 @@ pub(crate) fn nearest(own: u64, ancestor: impl Fn(i32) -> u64) -> Option<Scope> 
         if let Some(own) = SCOPE.get(own) {
             return Some(*own);
         }
-        let mut nearest = None;
+        // Two variables, not one that may be empty: the compiler spills the empty one from a register that holds a
+        // pointer, which the verifier refuses.
+        let (mut found, mut nearest) = (false, Scope::default());
         for level in 1..=SCOPE_LEVELS {
             let ancestor = ancestor(level as i32);
             if ancestor == 0 {
                 break;
             }
             if let Some(entry) = SCOPE.get(ancestor) {
-                nearest = Some(*entry);
+                (found, nearest) = (true, *entry);
             }
         }
-        nearest
+        found.then_some(nearest)
     }
 }
 

@@ -9,7 +9,7 @@ use aya_ebpf::bindings::bpf_sock;
 use aya_ebpf::helpers::{bpf_get_netns_cookie, bpf_get_socket_cookie};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use interdict_abi::{Address, Flow, Hook, Verdict, protocol, told};
+use interdict_abi::{Address, Config, Flow, Hook, Verdict, protocol, told};
 
 use crate::maps::PROXY;
 use crate::report::{config, count, first_time, observing, send, tell};
@@ -40,7 +40,7 @@ pub(crate) fn sock_create(ctx: SockContext) -> i32 {
             | (DATAGRAM, protocol::UDP | protocol::ICMP | protocol::ICMPV6)
     ) {
         count(Hook::SockCreate, Verdict::Untouched);
-        announce(sock, &task_flow(sock, config, scope.workload), protocol);
+        announce(sock, config, scope.workload, protocol);
         return 1;
     }
     let flow = task_flow(sock, config, scope.workload);
@@ -54,18 +54,20 @@ pub(crate) fn sock_create(ctx: SockContext) -> i32 {
 
 /// Tells the daemon, once, of a namespace in which it has no listener: before the connect that would be refused for it.
 #[inline(always)]
-fn announce(sock: *mut bpf_sock, flow: &Flow, protocol: u32) {
+fn announce(sock: *mut bpf_sock, config: &Config, workload: u32, protocol: u32) {
     // SAFETY: the helper takes the context.
     let cookie = unsafe { bpf_get_netns_cookie(sock.cast()) };
     if PROXY.get_ptr(cookie).is_none() && first_time(told::NAMESPACE | cookie) {
         count(Hook::SockCreate, Verdict::NewNamespace);
-        send(Hook::SockCreate, Verdict::NewNamespace, protocol, flow);
+        let flow = task_flow(sock, config, workload);
+        send(Hook::SockCreate, Verdict::NewNamespace, protocol, &flow);
     }
 }
 
 #[inline(always)]
-fn task_flow(sock: *mut bpf_sock, config: &interdict_abi::Config, workload: u32) -> Flow {
-    let mut flow = task::caller(config, Address::default(), 0);
+fn task_flow(sock: *mut bpf_sock, config: &Config, workload: u32) -> Flow {
+    let none = task::zero();
+    let mut flow = task::caller(config, Address([none; 4]), none as u16);
     // SAFETY: these helpers take the context.
     flow.netns_cookie = unsafe { bpf_get_netns_cookie(sock.cast()) };
     flow.socket_cookie = unsafe { bpf_get_socket_cookie(sock.cast()) };

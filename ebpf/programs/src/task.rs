@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
+use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
@@ -72,4 +73,13 @@ fn comm() -> [u8; 16] {
         generated::bpf_get_current_comm(name.as_mut_ptr().cast(), 16);
         name.assume_init()
     }
+}
+
+/// A zero that the compiler can't know. Where it knows that a range of bytes becomes zero it calls memset, and the verifier
+/// refuses calls of a function that returns a pointer.
+#[inline(always)]
+pub(crate) fn zero() -> u32 {
+    let zero = 0;
+    // SAFETY: a valid reference.
+    unsafe { read_volatile(&raw const zero) }
 }
