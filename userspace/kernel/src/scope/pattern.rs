@@ -10,15 +10,18 @@ use super::{Workload, absolute, depth};
 use crate::{KernelError, stable_id};
 
 /// The patterns of all workloads, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Patterns {
     patterns: Vec<Pattern>,
+    /// The workloads' numbers, in order.
+    numbers: Vec<u32>,
     names: HashMap<u32, Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
 struct Pattern {
-    workload: Arc<str>,
+    /// The workload's position.
+    workload: usize,
     glob: GlobMatcher,
     place: Place,
 }
@@ -33,11 +36,8 @@ enum Place {
 
 /// Compiles the patterns.
 pub(crate) fn compile(workloads: &[Workload]) -> Result<Patterns, KernelError> {
-    let mut compiled = Patterns {
-        patterns: Vec::new(),
-        names: HashMap::new(),
-    };
-    for workload in workloads {
+    let mut compiled = Patterns::default();
+    for (position, workload) in workloads.iter().enumerate() {
         let name: Arc<str> = workload.name.as_str().into();
         let number = stable_id(&name);
         if let Some(other) = compiled.names.insert(number, Arc::clone(&name))
@@ -48,17 +48,18 @@ pub(crate) fn compile(workloads: &[Workload]) -> Result<Patterns, KernelError> {
                 workload.name.clone(),
             ));
         }
+        compiled.numbers.push(number);
         let fault = |pattern: &str, source| KernelError::Pattern {
             workload: workload.name.clone(),
             pattern: pattern.to_owned(),
             source: Box::new(source),
         };
         for text in &workload.paths {
-            let pattern = Pattern::path(&name, text).map_err(|error| fault(text, error))?;
+            let pattern = Pattern::path(position, text).map_err(|error| fault(text, error))?;
             compiled.patterns.push(pattern);
         }
         for text in &workload.units {
-            let pattern = Pattern::unit(&name, text).map_err(|error| fault(text, error))?;
+            let pattern = Pattern::unit(position, text).map_err(|error| fault(text, error))?;
             compiled.patterns.push(pattern);
         }
     }
@@ -66,12 +67,22 @@ pub(crate) fn compile(workloads: &[Workload]) -> Result<Patterns, KernelError> {
 }
 
 impl Patterns {
-    /// The workload whose pattern this cgroup (not one above it) matches.
-    pub(crate) fn workload(&self, cgroup: &Path) -> Option<&str> {
+    /// The position of the workload whose pattern this cgroup (not one above it) matches.
+    pub(crate) fn position(&self, cgroup: &Path) -> Option<usize> {
         self.patterns
             .iter()
             .find(|pattern| pattern.matches(cgroup))
-            .map(|pattern| &*pattern.workload)
+            .map(|pattern| pattern.workload)
+    }
+
+    /// The number of the workload at a position.
+    pub(crate) fn number(&self, position: usize) -> Option<u32> {
+        self.numbers.get(position).copied()
+    }
+
+    /// The name of the workload whose pattern this cgroup matches.
+    pub(crate) fn workload(&self, cgroup: &Path) -> Option<Arc<str>> {
+        self.name(self.number(self.position(cgroup)?)?)
     }
 
     /// Whether a cgroup below this one could match by itself.
@@ -105,7 +116,7 @@ impl Patterns {
 }
 
 impl Pattern {
-    fn path(workload: &Arc<str>, text: &str) -> Result<Self, globset::Error> {
+    fn path(workload: usize, text: &str) -> Result<Self, globset::Error> {
         let text = text.trim_end_matches('/');
         let text = text.strip_suffix("/**").unwrap_or(text);
         let text = absolute(Path::new(text.trim_start_matches('/')));
@@ -118,15 +129,15 @@ impl Pattern {
         let open = parts.iter().any(|part| part.as_os_str() == "**");
         let depth = (!open).then(|| depth(&text));
         Ok(Self {
-            workload: Arc::clone(workload),
+            workload,
             glob,
             place: Place::Below { literal, depth },
         })
     }
 
-    fn unit(workload: &Arc<str>, text: &str) -> Result<Self, globset::Error> {
+    fn unit(workload: usize, text: &str) -> Result<Self, globset::Error> {
         Ok(Self {
-            workload: Arc::clone(workload),
+            workload,
             glob: glob(text)?,
             place: Place::Anywhere,
         })
