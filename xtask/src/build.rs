@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, profile: Profile) -> Result<Built> {
 }
 
 /// Builds the eBPF object alone.
-fn object(workspace: &Workspace, compiler: &Compiler) -> Result<PathBuf> {
+pub(crate) fn object(workspace: &Workspace, compiler: &Compiler) -> Result<PathBuf> {
     // A target directory of its own: another compiler's results would make cargo rebuild everything at each turn.
     let target = workspace.target.join("bpf");
     let mut cargo = compiler.cargo(workspace);

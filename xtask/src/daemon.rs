@@ -24,10 +24,16 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts it and waits until it says `ready`.
     pub(crate) fn start(binary: &Path, settings: &Path, log: PathBuf) -> Result<Self> {
+        let mut command = Command::new(binary);
+        command.args(["run", "--config"]).arg(settings);
+        Self::start_by(&mut command, log)
+    }
+
+    /// The same by a command that runs it some other way: in the foreground, and handing signals on.
+    pub(crate) fn start_by(command: &mut Command, log: PathBuf) -> Result<Self> {
+        let program = command.get_program().to_owned();
         let file = File::create(&log).with_context(|| format!("{} can't be written", log.display()))?;
-        let child = Command::new(binary)
-            .args(["run", "--config"])
-            .arg(settings)
+        let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
@@ -35,7 +41,7 @@ impl Daemon {
             // Ctrl-C is ours to act on: it stops when we have looked after what depends on it.
             .process_group(0)
             .spawn()
-            .with_context(|| format!("{} can't be started", binary.display()))?;
+            .with_context(|| format!("{} can't be started", program.display()))?;
         let mut daemon = Self { child, log };
         match daemon.wait_ready() {
             Ok(()) => Ok(daemon),

@@ -7,6 +7,7 @@ mod ci;
 mod cleanup;
 mod daemon;
 mod demo;
+mod dist;
 mod host;
 mod postgres;
 mod setup;
@@ -51,6 +52,8 @@ enum Task {
     },
     /// Compare the proxy with a direct connection and with a bare copying proxy
     Bench(bench::Options),
+    /// Make what is handed out: static binary, archive, container image, chart (target/dist)
+    Dist(dist::Options),
     /// What a change must pass: format, lints, licences, dependencies, tests, fuzzing, demo
     Ci {
         /// Leave a part out (repeatable)
@@ -97,6 +100,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         Task::Demo { keep } => demo::run(&workspace, keep),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref())),
         Task::Bench(options) => bench::run(&workspace, &options),
+        Task::Dist(options) => dist::run(&workspace, &options),
         Task::Ci { without } => Ok(ci::run(&workspace, &without)),
         Task::CopyProxy(options) => bench::copy_proxy::run(&options).map(|()| true),
     }

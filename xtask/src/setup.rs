@@ -29,6 +29,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Compiler> {
     Ok(compiler)
 }
 
+/// Leaves the machine able to link the static binary (`check`: to try what was made with it) as well.
+pub(crate) fn for_dist(check: bool) -> Result<()> {
+    let missing = needs::missing_for_dist(check)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)
+}
+
 fn install(missing: &[&needs::Need]) -> Result<()> {
     if debian::is_here() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();

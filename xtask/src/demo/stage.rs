@@ -68,11 +68,15 @@ impl Stage {
         )?;
         let started = Instant::now();
         if let Way::Kernel(_) = way {
-            let binary = binary.to_owned();
+            let (binary, settings) = (binary.to_owned(), settings.clone());
             // After the daemon: what is pinned outlives it on purpose.
             cleanup.add(
                 "programs stay attached (`interdict detach` removes them)",
-                move || ui::output(Command::new(binary).arg("detach")).map(drop),
+                move || {
+                    let mut detach = Command::new(binary);
+                    detach.args(["detach", "--force", "--config"]).arg(settings);
+                    ui::output(&mut detach).map(drop)
+                },
             );
         }
         let mut daemon = Daemon::start(binary, &settings, place.join("interdict.log"))?;
@@ -196,7 +200,10 @@ admin: {{ socket: admin.sock }}
         let binary = self.binary.display();
         let (detach, remove) = match &self.way {
             Way::Kernel(cgroup) => (
-                format!("{binary} detach\n"),
+                format!(
+                    "{binary} detach --force --config {}\n",
+                    self.place.join("interdict.yaml").display()
+                ),
                 format!("rmdir {}\n", cgroup.directory().display()),
             ),
             Way::Listener(_) => (String::new(), String::new()),

@@ -22,6 +22,10 @@ pub(crate) struct Need {
 #[derive(PartialEq)]
 enum When {
     Always,
+    /// For the static binary of `dist`.
+    Dist,
+    /// To try what `dist` made.
+    DistCheck,
     /// Without a nightly toolchain that has rust-src.
     DistributionCompiler,
     /// To build a linker for eBPF that is not there yet.
@@ -130,6 +134,44 @@ const NEEDS: &[Need] = &[
         When::LinkerFromSource,
         || library("libzstd"),
     ),
+    need("musl-tools", "musl-gcc", "the static binary", When::Dist, || {
+        has("musl-gcc")
+    }),
+    need(
+        "linux-libc-dev",
+        "the kernel's headers",
+        "the static binary",
+        When::Dist,
+        || exists("/usr/include/linux/bpf.h"),
+    ),
+    need("autoconf", "autoconf", "libelf", When::Dist, || has("autoreconf")),
+    need("automake", "automake", "libelf", When::Dist, || has("automake")),
+    need("autopoint", "autopoint", "libelf", When::Dist, || {
+        has("autopoint")
+    }),
+    need("libtool", "libtool", "libelf", When::Dist, || has("libtoolize")),
+    need("gettext", "gettext", "libelf", When::Dist, || has("msgfmt")),
+    need("flex", "flex", "libelf", When::Dist, || has("flex")),
+    need("bison", "bison", "libelf", When::Dist, || has("bison")),
+    need("gawk", "gawk", "libelf", When::Dist, || has("gawk")),
+    need(
+        "systemd",
+        "systemd-analyze",
+        "judging the unit",
+        When::DistCheck,
+        || has("systemd-analyze"),
+    ),
+    need("runc", "runc", "running the image", When::DistCheck, || {
+        host::program("runc").is_some()
+    }),
+    need(
+        "iproute2",
+        "ip",
+        "an agent's network namespace",
+        When::DistCheck,
+        || host::program("ip").is_some(),
+    ),
+    need("npm", "npm", "fetching helm", When::DistCheck, || has("npm")),
 ];
 
 const fn need(
@@ -151,15 +193,26 @@ const fn need(
 /// What is not there. `distribution_compiler`: eBPF can only be built with the distribution's rustc;
 /// `linker`: bpf-linker has to be built.
 pub(crate) fn missing(distribution_compiler: bool, linker: bool) -> Result<Vec<&'static Need>> {
-    let asked: Vec<&Need> = NEEDS
+    let asked: Vec<&'static Need> = NEEDS
         .iter()
         .filter(|need| match need.when {
             When::Always => true,
+            When::Dist | When::DistCheck => false,
             When::DistributionCompiler => distribution_compiler,
             // With a nightly, its own bpf-linker brings LLVM along.
             When::LinkerFromSource => linker && distribution_compiler,
         })
         .collect();
+    absent(asked)
+}
+
+/// What `dist` lacks beside that; with `check`, what trying it lacks.
+pub(crate) fn missing_for_dist(check: bool) -> Result<Vec<&'static Need>> {
+    let when = if check { When::DistCheck } else { When::Dist };
+    absent(NEEDS.iter().filter(|need| need.when == when).collect())
+}
+
+fn absent(asked: Vec<&'static Need>) -> Result<Vec<&'static Need>> {
     let installed = debian::installed(asked.iter().map(|need| need.package))?;
     Ok(asked
         .into_iter()
