@@ -35,8 +35,16 @@ pub(crate) enum Command {
     /// Prove, read and count the record.
     #[command(subcommand)]
     Audit(Audit),
+    /// Tell how the running daemon does: 0 ready, 1 something needs a person, 2 no daemon.
+    Status(Status),
+    /// Show connections as the kernel counts them and as the proxy does: 0 all explained, 1 a difference, 2 no daemon.
+    Ledger(Ledger),
+    /// Cut a workload's connections and refuse new ones, until lifted. Sessions of other workloads go on.
+    Quarantine(Quarantine),
     /// Remove everything that is attached to the kernel. Protected destinations are open to everyone afterwards.
-    Detach,
+    ///
+    /// The detach is put on the record before it is done: by the daemon if one runs, by this command otherwise.
+    Detach(Detach),
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +52,58 @@ pub(crate) struct Config {
     /// The settings.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     pub(crate) config: PathBuf,
+}
+
+/// Where the daemon is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Door {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// The daemon's admin socket, instead of the one in the settings.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) door: Door,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    #[command(flatten)]
+    pub(crate) door: Door,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Quarantine {
+    /// The workload, as the settings name it.
+    #[arg(value_name = "WORKLOAD", required_unless_present = "list")]
+    pub(crate) workload: Option<String>,
+    /// Let it connect again.
+    #[arg(long)]
+    pub(crate) lift: bool,
+    /// Show who is quarantined.
+    #[arg(long, conflicts_with_all = ["workload", "lift"])]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) door: Door,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detach {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Detach also where it can't be recorded: no settings, a daemon that hangs, an audit that can't be written.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,9 +4,13 @@ mod audit;
 mod check;
 mod detach;
 mod doctor;
+mod door;
+mod ledger;
 mod policy;
+mod quarantine;
 mod run;
 mod sessions;
+mod status;
 pub(crate) mod when;
 
 use std::fmt;
@@ -55,7 +59,10 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
         Command::Doctor(json) => doctor::doctor(json.json),
         Command::Sessions(arguments) => sessions::sessions(arguments),
         Command::Audit(command) => audit::audit(command),
-        Command::Detach => detach::detach(),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Ledger(arguments) => ledger::ledger(&arguments),
+        Command::Quarantine(arguments) => quarantine::quarantine(arguments),
+        Command::Detach(arguments) => detach::detach(&arguments.config.config, arguments.force),
     };
     match outcome {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

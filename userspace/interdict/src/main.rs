@@ -1,8 +1,10 @@
 //! The `interdict` binary: commands, settings and wiring. No logic lives here.
 
+mod admin;
 mod cli;
 mod commands;
 mod output;
+mod record;
 mod run;
 mod settings;
 mod trace;

@@ -69,7 +69,7 @@ impl Table {
 }
 
 /// One line, without control characters, not too long.
-fn readable(cell: &str) -> String {
+pub(crate) fn readable(cell: &str) -> String {
     let mut line = cell
         .split_whitespace()
         .collect::<Vec<_>>()

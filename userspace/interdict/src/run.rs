@@ -4,22 +4,22 @@ mod kernel;
 mod listeners;
 mod services;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use interdict_audit::{Audit, Config, Durability};
+use interdict_audit::Audit;
 use interdict_identity::{Limits, Resolver};
 use interdict_policy::PolicySet;
 use interdict_proxy::{Proxy, Workers};
-use interdict_record::{Event, PolicyLoaded, Record};
+use interdict_record::{PolicyLoaded, Record};
 use interdict_session::Shared;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::settings::{self, KernelMode, Settings};
+use crate::record::{self, event, now};
+use crate::settings::{KernelMode, Settings};
 
 /// Memory for analysed statements.
 const ANALYSIS_CACHE: usize = 64 << 20;
@@ -42,7 +42,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let audit = Arc::new(open_audit(&settings.audit)?);
+    let audit = Arc::new(record::open(&settings.audit)?);
     let policies = Arc::new(policies);
     let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
     let (stop, shutdown) = watch::channel(false);
@@ -133,22 +133,6 @@ fn warn_without_effect(settings: &Settings) {
     }
 }
 
-fn open_audit(settings: &settings::Audit) -> anyhow::Result<Audit> {
-    let host = nix::unistd::gethostname()
-        .context("the host's name")?
-        .to_string_lossy()
-        .into_owned();
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("the boot id")?;
-    let mut config = Config::new(&settings.directory, host, boot.trim());
-    config.durability = match settings.durability {
-        settings::Durability::Strict => Durability::Strict,
-        settings::Durability::Batch(window) => Durability::Batch(window),
-    };
-    config.segment_rows = settings.segment_rows;
-    config.segment_age = settings.segment_age;
-    Audit::open(config).with_context(|| format!("opening the audit in {}", settings.directory.display()))
-}
-
 /// Takes new policies, all or none. What is running goes on under the old ones until its next statement.
 async fn reload(config: &Path, shared: &Shared, audit: &Audit) {
     let records = match Settings::load(config) {
@@ -196,22 +180,6 @@ fn policies_in_force(policies: &PolicySet) -> Vec<Record> {
         }))
     });
     loaded.collect()
-}
-
-/// Something that an operator or an auditor must be able to find.
-fn event(kind: &str, actor: &str, message: impl Into<String>) -> Record {
-    let event = Event {
-        at: now(),
-        kind: kind.to_owned(),
-        actor: actor.to_owned(),
-        message: message.into(),
-        detail: BTreeMap::new(),
-    };
-    Record::Event(Box::new(event))
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_microsecond()
 }
 
 /// Two sockets a session: the usual soft limit of 1024 descriptors would be met by 500 agents.

@@ -212,4 +212,10 @@ impl Settings {
     pub(crate) fn load(path: &Path) -> Result<(Self, PolicySet), Vec<Diagnostic>> {
         read::load(path)
     }
+
+    /// Where the record and the admin socket are, whatever else is wrong in the file: what an operator must do at once
+    /// doesn't wait for a policy to be put right.
+    pub(crate) fn places(path: &Path) -> Result<(Audit, Admin), Vec<Diagnostic>> {
+        read::places(path)
+    }
 }

@@ -46,7 +46,7 @@ struct Detached;
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        let _ = Command::new(interdict()).arg("detach").output();
+        let _ = Command::new(interdict()).args(["detach", "--force"]).output();
     }
 }
 
@@ -55,7 +55,7 @@ fn settings(directory: &Path, port: u16, cgroup: &Cgroup) -> std::path::PathBuf 
     let settings = format!(
         "services:\n  - name: clinic\n    protocol: postgres\n    destinations: [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n    \
          upstream: {{ tls: disable }}\nworkloads:\n  - name: agents\n    match: {{ cgroup: \"{}/**\" }}\npolicies: [policy.yaml]\n\
-         audit: {{ directory: audit, durability: strict, segment: {{ rows: 100000, age: 1h }} }}\nkernel: {{ mode: enforce }}\n",
+         audit: {{ directory: audit, durability: strict, segment: {{ rows: 100000, age: 1h }} }}\nkernel: {{ mode: enforce }}\nadmin: {{ socket: admin.sock }}\n",
         cgroup.name
     );
     let path = directory.join("interdict.yaml");
@@ -156,7 +156,10 @@ fn an_enrolled_psql_is_redirected_masked_recorded_and_refused_when_the_daemon_is
     assert!(first["executable"].as_str().unwrap().contains("psql"), "{first}");
     assert_eq!(first["origin_port"], server.port);
     assert_eq!(first["cgroup"], cgroup.name.as_str());
-    run(Command::new(interdict()).arg("detach"));
+    run(Command::new(interdict()).args(["detach", "--config"]).arg(&settings));
+    assert_sound(&audit);
+    let admin = audit_rows(&audit, "admin");
+    assert!(admin.iter().any(|row| row["kind"] == "detach"), "{admin:?}");
     let free = inside(
         &cgroup,
         server.port,

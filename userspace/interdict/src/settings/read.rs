@@ -1,5 +1,6 @@
 //! From the tree to the settings.
 
+mod places;
 mod service;
 mod workload;
 
@@ -16,6 +17,8 @@ use super::{Admin, Audit, Durability, KernelMode, Settings, later};
 
 /// A settings file larger than this is none.
 const LARGEST: u64 = 4 << 20;
+
+pub(super) use places::places;
 
 const KEYS: [&str; 6] = ["services", "workloads", "policies", "audit", "kernel", "admin"];
 

@@ -14,6 +14,9 @@ fn usage_errors_are_2_and_help_is_0() {
         (&["audit", "verify"], 2),
         (&["policy", "explain", "--service", "clinic"], 2),
         (&["policy", "test"], 2),
+        (&["quarantine"], 2),
+        (&["quarantine", "agents", "--list"], 2),
+        (&["quarantine", "--list", "--lift"], 2),
         (
             &["sessions", "--since", "yesterday", "--directory", "/nonexistent"],
             2,

@@ -8,6 +8,7 @@
 
 mod check;
 mod doctor;
+mod door;
 mod example;
 mod exit;
 mod policy;

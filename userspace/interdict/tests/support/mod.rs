@@ -324,7 +324,7 @@ pub fn explicit_settings(directory: &Path, upstream: u16, policy: Option<&str>) 
     let settings = format!(
         "services:\n  - name: clinic\n    protocol: postgres\n    listen: \"127.0.0.1:{port}\"\n    \
          upstream: {{ address: \"127.0.0.1:{upstream}\", tls: disable }}\n{policies}\
-         audit: {{ directory: audit, durability: strict, segment: {{ rows: 100000, age: 1h }} }}\nkernel: {{ mode: off }}\n"
+         audit: {{ directory: audit, durability: strict, segment: {{ rows: 100000, age: 1h }} }}\nkernel: {{ mode: off }}\nadmin: {{ socket: admin.sock }}\n"
     );
     let path = directory.join("interdict.yaml");
     fs::write(&path, settings).unwrap();
