@@ -1,6 +1,6 @@
 //! Starting this binary again as a client or daemon, and reading what it prints.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
@@ -83,6 +83,13 @@ impl Child {
             "the child ended without a word"
         );
         Ok(line.trim_end().to_owned())
+    }
+
+    /// Tells a puppet to do something, and reads what came of it.
+    pub(crate) fn tell(&mut self, order: &str) -> Result<String> {
+        let mut input = self.process.stdin.as_ref().context("the child's input is closed")?;
+        writeln!(input, "{order}")?;
+        self.line()
     }
 
     /// What its connect came to.

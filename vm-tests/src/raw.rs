@@ -1,8 +1,11 @@
-//! The one call that no dependency offers.
-#![allow(unsafe_code, reason = "connect() with AF_UNSPEC has no safe wrapper")]
+//! What no dependency offers safely.
+#![allow(
+    unsafe_code,
+    reason = "connect() with AF_UNSPEC and descriptors out of messages have no safe wrappers"
+)]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 
 /// Dissolves a socket's association, after which it can be connected again.
 pub(crate) fn disconnect(socket: impl AsFd) -> io::Result<()> {
@@ -18,4 +21,10 @@ pub(crate) fn disconnect(socket: impl AsFd) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Owns a descriptor that a message brought.
+pub(crate) fn own(received: RawFd) -> OwnedFd {
+    // SAFETY: the kernel made it for this process as it was received, and each message is looked at once.
+    unsafe { OwnedFd::from_raw_fd(received) }
 }

@@ -20,16 +20,6 @@ use holders::Holders;
 use crate::kernel::lock;
 use crate::{Kernel, KernelError, Namespace};
 
-/// What to do with connections that are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Existing {
-    /// End them: both sides are reset. What can't be ended is starved by the egress guard.
-    #[default]
-    Cut,
-    /// Let them go on until they end by themselves.
-    Leave,
-}
-
 /// Connections to protected destinations, whoever has them.
 #[derive(Debug, Default)]
 pub struct Candidates {
@@ -152,6 +142,17 @@ impl Found {
 }
 
 impl Kernel {
+    /// Lets a connection from before enrolment go on, by its cookie: the egress guard passes its packets until the socket
+    /// is closed.
+    ///
+    /// # Errors
+    /// The kernel refused, or the table is full.
+    pub fn keep(&self, cookie: u64) -> Result<(), KernelError> {
+        lock(&self.kept)
+            .insert(cookie, 0, 0)
+            .map_err(KernelError::written(interdict_abi::name::KEPT))
+    }
+
     /// Forgets connections that were kept ([`Kernel::keep`]) and are not among these (by cookie).
     ///
     /// # Errors
