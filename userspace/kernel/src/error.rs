@@ -60,6 +60,27 @@ pub enum KernelError {
         /// The workload that claims it.
         workload: String,
     },
+    /// The daemon itself would be redirected, wherever it runs.
+    #[error(
+        "the daemon's own {what} is in scope (workload {workload}), so its connections would be sent to itself: enrol \
+         that workload by cgroup, or run the daemon as another user or from elsewhere"
+    )]
+    OwnProcessInScope {
+        /// The daemon's user or executable.
+        what: String,
+        /// The workload that claims it.
+        workload: String,
+    },
+    /// A pattern of executables that can't be followed.
+    #[error("workload {workload}: the executable `{pattern}` {reason}")]
+    Executable {
+        /// The workload.
+        workload: String,
+        /// The text.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A pinned map is not what this build expects.
     #[error(
         "the pinned map {} is not what this build expects ({}): another build made it; `interdict detach` removes it, \
@@ -143,6 +164,19 @@ pub enum KernelError {
         /// Why not.
         reason: &'static str,
     },
+    /// Something could not be done in a network namespace.
+    #[error("{what} the network namespace of {whose}")]
+    Namespace {
+        /// What was tried: a verb phrase that the namespace completes.
+        what: &'static str,
+        /// A process or a cookie that tells which namespace.
+        whose: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The kernel can't tell network namespaces apart.
+    #[error("this kernel tells no cookie of a network namespace (SO_NETNS_COOKIE): 5.14 or newer is needed")]
+    NoNetnsCookie,
     /// A table is full.
     #[error("{wanted} entries are more than the map {name} holds ({limit})")]
     TooMany {

@@ -1,5 +1,6 @@
 //! The programs at the cgroup2 root: attached once, pinned, and replaced without a gap.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
@@ -31,12 +32,14 @@ pub(crate) const ORDER: [Hook; 12] = [
 ];
 
 /// What came of [`attach_all`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// Links made.
     pub(crate) attached: usize,
     /// Links of an earlier daemon that got this build's programs.
     pub(crate) adopted: usize,
+    /// The ids of the programs that are in place now.
+    pub(crate) programs: BTreeMap<Hook, u32>,
 }
 
 /// Loads every program and puts it in its place: in the pinned link if there is a sound one, else in a new link.
@@ -48,10 +51,10 @@ pub(crate) fn attach_all(ebpf: &mut Ebpf, root: &CgroupRoot, links: &Path) -> Re
     let cgroup = root.open()?;
     let mut outcome = Outcome::default();
     for hook in ORDER {
-        let program = program(ebpf, hook)?
-            .fd()
-            .map_err(KernelError::program(hook.name()))?
-            .as_fd();
+        let program = program(ebpf, hook)?;
+        let id = program.info().map_err(KernelError::program(hook.name()))?.id();
+        outcome.programs.insert(hook, id);
+        let program = program.fd().map_err(KernelError::program(hook.name()))?.as_fd();
         let pin = links.join(hook.name());
         if adopt(hook, program, &pin)? {
             outcome.adopted += 1;

@@ -1,18 +1,23 @@
 //! The daemon's handle on the programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::{Ebpf, EbpfLoader, Pod};
-use interdict_abi::{COUNTERS, Config, MAPS, Protect, ProtectKey, Proxy, SCHEMA, Scope, mode, name};
+use interdict_abi::{
+    COUNTERS, Config, Hook, LedgerCounts, LedgerKey, MAPS, Protect, ProtectKey, Proxy, SCHEMA, Scope,
+    config_flag, mode, name,
+};
 
 use crate::object::object;
-use crate::pins::{DEFAULT_PIN_ROOT, Pins};
+use crate::pins::{self, DEFAULT_PIN_ROOT, Pins};
 use crate::scope::{self, Follower, ScopeMap};
 use crate::{
-    CgroupRoot, Counters, Destination, Events, Flow, FlowLookup as _, Flows, KernelError, Workload, hooks,
-    layout, offsets, protect,
+    CgroupRoot, Counters, Destination, Events, Flow, FlowLookup as _, Flows, KernelError, Workload, heart,
+    hooks, layout, offsets, protect,
 };
 
 /// What the programs do with a scoped task's connect to a protected destination.
@@ -32,6 +37,8 @@ pub struct Settings {
     pub pin_root: PathBuf,
     /// Mode from now on.
     pub mode: Mode,
+    /// How long after the last [`Kernel::beat`] connects to protected destinations are refused; `None`: never.
+    pub heartbeat: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -39,6 +46,7 @@ impl Default for Settings {
         Self {
             pin_root: PathBuf::from(DEFAULT_PIN_ROOT),
             mode: Mode::default(),
+            heartbeat: None,
         }
     }
 }
@@ -47,17 +55,22 @@ impl Default for Settings {
 ///
 /// Every method may be called from any thread. [`Kernel::take_flow`] takes no lock; the others are for set-up and reload.
 pub struct Kernel {
-    root: CgroupRoot,
+    pub(crate) root: CgroupRoot,
     config: Mutex<(Config, Array<MapData, Config>)>,
     protect: Mutex<LpmTrie<MapData, ProtectKey, Protect>>,
     proxy: Mutex<HashMap<MapData, u64, Proxy>>,
     scope: ScopeMap,
-    follower: Mutex<Option<Follower>>,
+    pub(crate) follower: Mutex<Option<Follower>>,
     flows: Flows,
     stats: PerCpuArray<MapData, u64>,
+    pub(crate) heart: Mutex<Array<MapData, u64>>,
+    pub(crate) quarantine: Mutex<HashMap<MapData, u32, u64>>,
+    pub(crate) kept: Mutex<HashMap<MapData, u64, u64>>,
+    pub(crate) ledger: PerCpuHashMap<MapData, LedgerKey, LedgerCounts>,
     events: PathBuf,
-    outcome: hooks::Outcome,
-    _pins: Pins,
+    adopted: bool,
+    programs: Mutex<BTreeMap<Hook, u32>>,
+    pins: Pins,
 }
 
 impl Kernel {
@@ -94,11 +107,15 @@ impl Kernel {
         let config = Config {
             schema: SCHEMA,
             mode: number(settings.mode),
-            flags: 0,
-            daemon: 0,
-            heartbeat_ns: 0,
+            // Which tables have entries is known when they are written: until then both are asked.
+            flags: config_flag::USERS | config_flag::EXECUTABLES,
+            daemon: std::process::id(),
+            heartbeat_ns: settings.heartbeat.map_or(0, |limit| limit.as_nanos() as u64),
             offsets: offsets::of_running_kernel(),
         };
+        // A beat before the limit is in force, so that taking over refuses nothing.
+        let mut heart: Array<_, u64> = map(&mut ebpf, name::HEART)?;
+        heart::beat(&mut heart)?;
         let mut configs: Array<_, Config> = map(&mut ebpf, name::CONFIG)?;
         configs
             .set(0, config, 0)
@@ -129,16 +146,21 @@ impl Kernel {
             follower: Mutex::new(None),
             flows,
             stats: map(&mut ebpf, name::STATS)?,
+            heart: Mutex::new(heart),
+            quarantine: Mutex::new(map(&mut ebpf, name::QUARANTINE)?),
+            kept: Mutex::new(map(&mut ebpf, name::KEPT)?),
+            ledger: map(&mut ebpf, name::LEDGER)?,
             events: pins.maps.join(name::EVENTS),
-            outcome,
-            _pins: pins,
+            adopted: outcome.adopted > 0 && outcome.attached == 0,
+            programs: Mutex::new(outcome.programs),
+            pins,
         })
     }
 
     /// Whether programs of an earlier daemon were taken over, so that there was no gap since.
     #[must_use]
     pub fn adopted(&self) -> bool {
-        self.outcome.adopted > 0 && self.outcome.attached == 0
+        self.adopted
     }
 
     /// The cgroup2 root.
@@ -147,14 +169,40 @@ impl Kernel {
         &self.root
     }
 
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// The id of the program that this daemon put into a hook's place.
+    pub(crate) fn program_id(&self, hook: Hook) -> Option<u32> {
+        lock(&self.programs).get(&hook).copied()
+    }
+
+    pub(crate) fn replace_programs(&self, programs: BTreeMap<Hook, u32>) {
+        *lock(&self.programs) = programs;
+    }
+
+    /// Removes what a daemon of another version pinned. Call it when this one protects and enrols: until then both are in
+    /// force, and what the older one would send to its own listener is refused.
+    ///
+    /// # Errors
+    /// Something could not be removed.
+    pub fn retire_others(&self) -> Result<(), KernelError> {
+        pins::detach_others(&self.pins)
+    }
+
     /// Changes the mode at once.
     ///
     /// # Errors
     /// The kernel refused.
     pub fn set_mode(&self, mode: Mode) -> Result<(), KernelError> {
+        self.configure(|config| config.mode = number(mode))
+    }
+
+    fn configure(&self, change: impl FnOnce(&mut Config)) -> Result<(), KernelError> {
         let mut guard = lock(&self.config);
         let (config, map) = &mut *guard;
-        config.mode = number(mode);
+        change(config);
         map.set(0, *config, 0).map_err(KernelError::written(name::CONFIG))
     }
 
@@ -213,12 +261,16 @@ impl Kernel {
     /// The hierarchy could not be read or the kernel refused: what was enrolled before stays enrolled.
     pub fn scope(&self, workloads: &[Workload]) -> Result<(), KernelError> {
         let mut follower = lock(&self.follower);
-        let patterns = scope::compile(workloads)?;
-        scope::refuse_own_by(&patterns)?;
-        // Two at once would each undo what the other does.
-        *follower = None;
-        *follower = Some(Follower::start(&self.root, patterns, Arc::clone(&self.scope))?);
-        Ok(())
+        Follower::replace(&mut follower, &self.root, &self.pins.maps, &self.scope, workloads)?;
+        let flag = |any: bool, flag: u32| if any { flag } else { 0 };
+        let flags = flag(
+            workloads.iter().any(|one| !one.users.is_empty()),
+            config_flag::USERS,
+        ) | flag(
+            workloads.iter().any(|one| !one.executables.is_empty()),
+            config_flag::EXECUTABLES,
+        );
+        self.configure(|config| config.flags = flags)
     }
 
     /// The name of a workload by its number in a [`Flow`]; `None` if [`Kernel::scope`] was last called without it.
@@ -273,7 +325,7 @@ impl std::fmt::Debug for Kernel {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Kernel")
             .field("root", &self.root)
-            .field("outcome", &self.outcome)
+            .field("adopted", &self.adopted)
             .finish_non_exhaustive()
     }
 }
@@ -294,7 +346,7 @@ fn number(mode: Mode) -> u32 {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -15,31 +15,40 @@ mod counters;
 mod doctor;
 mod error;
 mod events;
+mod existing;
 mod flow;
+mod heart;
 mod hooks;
 mod kernel;
 mod layout;
+mod ledger;
 #[cfg(feature = "log")]
 mod log;
+mod netns;
 mod object;
 mod offsets;
 mod pins;
 mod protect;
+mod quarantine;
 mod scope;
 mod sys;
+mod verify;
 
 pub use cgroup::CgroupRoot;
 pub use counters::{Counter, Counters};
 pub use doctor::{Attached, Probe, Report, Shortfall, doctor};
 pub use error::KernelError;
 pub use events::{Event, Events};
+pub use existing::{Candidates, Connection, Connections, Cut, Found, Holder, Tables, Transport};
 pub use flow::{Flow, FlowLookup, Flows, MemoryFlows};
 pub use interdict_abi::{Hook, SCHEMA, Verdict};
 pub use kernel::{Kernel, Mode, Settings};
+pub use ledger::LedgerRow;
+pub use netns::{LISTENER_PORTS, Listeners, Namespace, Process};
 pub use object::{OBJECT, is_built};
 pub use pins::{DEFAULT_PIN_ROOT, detach};
 pub use protect::Destination;
-pub use scope::Workload;
+pub use scope::{Enrolled, Judge, Judged, Member, Workload};
 pub use sys::netns_cookie;
 
 /// A number for a name that is the same after a restart: 32-bit FNV-1a. Services and workloads are known to the kernel

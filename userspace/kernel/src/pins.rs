@@ -20,6 +20,7 @@ const BPFFS: &str = "/sys/fs/bpf";
 /// The pin directories of this build's schema, held by this process alone.
 #[derive(Debug)]
 pub(crate) struct Pins {
+    root: PathBuf,
     pub(crate) maps: PathBuf,
     pub(crate) links: PathBuf,
     /// Released when the process ends, however it ends.
@@ -50,6 +51,7 @@ impl Pins {
             },
         })?;
         Ok(Self {
+            root: root.to_owned(),
             maps,
             links,
             _lock: lock,
@@ -75,23 +77,40 @@ pub fn detach(pin_root: &Path) -> Result<(), KernelError> {
     };
     for version in versions {
         let path = version.map_err(KernelError::io("listing", pin_root))?.path();
-        if !is_version(&path) {
-            continue;
+        if is_version(&path) {
+            remove_version(&path)?;
         }
-        // A redirected connect needs sockops after it: the hooks that redirect go first, as they came.
-        for hook in hooks::ORDER {
-            remove(&path.join("links").join(hook.name()))?;
-        }
-        for map in MAPS {
-            remove(&path.join("maps").join(map.name))?;
-        }
-        for directory in ["links", "maps"] {
-            // What another version pinned beside ours.
-            empty(&path.join(directory))?;
-        }
-        fs::remove_dir(&path).map_err(KernelError::io("removing", &path))?;
     }
     fs::remove_dir(pin_root).map_err(KernelError::io("removing", pin_root))
+}
+
+/// Removes the programs and maps of every schema but this build's.
+pub(crate) fn detach_others(pins: &Pins) -> Result<(), KernelError> {
+    let own = directory(&pins.root);
+    let versions = fs::read_dir(&pins.root).map_err(KernelError::io("listing", &pins.root))?;
+    for version in versions {
+        let path = version.map_err(KernelError::io("listing", &pins.root))?.path();
+        if is_version(&path) && path != own {
+            tracing::info!(path = %path.display(), "removing the programs of another version");
+            remove_version(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_version(path: &Path) -> Result<(), KernelError> {
+    // A redirected connect needs sockops after it: the hooks that redirect go first, as they came.
+    for hook in hooks::ORDER {
+        remove(&path.join("links").join(hook.name()))?;
+    }
+    for map in MAPS {
+        remove(&path.join("maps").join(map.name))?;
+    }
+    for directory in ["links", "maps"] {
+        // What another version pinned beside ours.
+        empty(&path.join(directory))?;
+    }
+    fs::remove_dir(path).map_err(KernelError::io("removing", path))
 }
 
 fn is_version(path: &Path) -> bool {

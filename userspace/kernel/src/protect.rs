@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use aya::maps::lpm_trie::Key;
 use aya::maps::{LpmTrie, MapData};
-use interdict_abi::{Address, Protect, ProtectKey, entries, name};
+use interdict_abi::{Address, Protect, ProtectKey, entries, name, protect_flag};
 
 use crate::KernelError;
 
@@ -22,6 +22,9 @@ pub struct Destination {
     /// The service's number, told again in [`Flow::service`](crate::Flow::service). Should mean the same after a restart:
     /// see [`stable_id`](crate::stable_id).
     pub service: u32,
+    /// Whether connects go to the destination itself while no daemon is alive. A deliberate gap: see
+    /// [`Settings::heartbeat`](crate::Settings::heartbeat).
+    pub fail_open: bool,
 }
 
 type Table = BTreeMap<(u32, ProtectKey), Protect>;
@@ -55,10 +58,19 @@ fn table(wanted: &[Destination]) -> Result<Table, KernelError> {
     let mut table = Table::new();
     for destination in wanted {
         let (prefix, key) = key(destination)?;
-        table.entry((prefix, key)).or_insert(Protect {
+        let value = Protect {
             service: destination.service,
-            flags: 0,
-        });
+            flags: if destination.fail_open {
+                protect_flag::FAIL_OPEN
+            } else {
+                0
+            },
+        };
+        table.entry((prefix, key)).or_insert(value);
+        // What has no port to read is looked up by its address alone.
+        table
+            .entry((prefix, ProtectKey::any_port(key.address)))
+            .or_insert(value);
     }
     if table.len() > entries::PROTECT {
         return Err(KernelError::TooMany {
@@ -76,6 +88,7 @@ fn key(destination: &Destination) -> Result<(u32, ProtectKey), KernelError> {
         prefix,
         port,
         service: _,
+        fail_open: _,
     } = *destination;
     let refuse = |reason| {
         Err(KernelError::Destination {

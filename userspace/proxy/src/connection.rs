@@ -10,14 +10,19 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::address::Address;
-use crate::{Accepted, Origin, Proxy, Service, now};
+use crate::live::Entered;
+use crate::{Accepted, Dialer, Origin, Proxy, Service, now};
 
 /// What is known of a connection before a byte of it was read.
 pub(crate) struct Connection {
     pub(crate) session_id: Uuid,
     pub(crate) service: Arc<Service>,
     pub(crate) upstream: Address,
+    pub(crate) dialer: Option<Arc<dyn Dialer>>,
     pub(crate) identity: Identity,
+    /// The `workloads` entry that enrolled the caller.
+    pub(crate) workload: Option<String>,
+    _entered: Entered,
 }
 
 impl Proxy {
@@ -51,7 +56,8 @@ impl Proxy {
             .get(index)
             .cloned()
             .ok_or(ServeError::Service(index))?;
-        let connection = self.begin(service, origin, peer, local).await?;
+        let mut connection = self.begin(service, origin, peer, local).await?;
+        connection.dialer = accepted.dialer;
         crate::postgres::serve(self, stream, connection).await
     }
 
@@ -94,6 +100,8 @@ impl Proxy {
         // Reading /proc and hashing an executable block.
         let identity = tokio::task::spawn_blocking(move || resolver.resolve(&facts)).await?;
         let session_id = Uuid::now_v7();
+        let workload = workload.or_else(|| identity.facts.get("workload").cloned());
+        let entered = self.live.enter(workload.clone(), service.name.clone());
         let process = identity.process.clone().unwrap_or_default();
         let known = identity.process.is_some();
         let started = SessionStarted {
@@ -101,7 +109,7 @@ impl Proxy {
             started_at,
             service: service.name.clone(),
             protocol: "postgres".to_owned(),
-            workload: workload.or_else(|| identity.facts.get("workload").cloned()),
+            workload: workload.clone(),
             identity: identity.name.clone(),
             attestation: identity.attestation.as_str().to_owned(),
             claims: BTreeMap::new(),
@@ -132,7 +140,10 @@ impl Proxy {
             session_id,
             service,
             upstream,
+            dialer: None,
             identity,
+            _entered: entered,
+            workload,
         })
     }
 

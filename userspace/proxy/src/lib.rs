@@ -5,6 +5,8 @@
 
 mod address;
 mod connection;
+mod live;
+mod orders;
 mod postgres;
 mod pump;
 mod stream;
@@ -22,7 +24,10 @@ use interdict_session::{Limits, Shared};
 use tokio::sync::watch;
 
 pub use address::Address;
+pub use live::Live;
+pub use orders::Orders;
 pub use tls::{ServerTls, TlsError, UpstreamTls, UpstreamTlsMode};
+pub use upstream::{Dialer, Dialled};
 pub use workers::{Accepted, Workers};
 
 /// A protected service, as the data path needs it.
@@ -73,8 +78,12 @@ pub struct Proxy {
     pub origins: Option<Arc<dyn Origins>>,
     /// How long a client may take to start its session, and a service to accept a connection.
     pub opening_timeout: Duration,
-    /// Turns true when the daemon stops.
-    pub shutdown: watch::Receiver<bool>,
+    /// How long a session may go on after it was told to stop, to finish what it is at.
+    pub drain: Duration,
+    /// The sessions that are open.
+    pub live: Arc<Live>,
+    /// What sessions are told.
+    pub orders: watch::Receiver<Orders>,
 }
 
 /// Microseconds since the Unix epoch: the proxy's only clock for what is recorded.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use crate::connection::{Connection, ServeError};
+use crate::orders;
 use crate::pump::Pump;
 use crate::stream::Stream;
 use crate::upstream::{UpstreamError, connect};
@@ -27,8 +28,14 @@ pub(crate) async fn serve(
     stream: TcpStream,
     connection: Connection,
 ) -> Result<(), ServeError> {
-    let opening = tokio::time::timeout(proxy.opening_timeout, opening(stream, &connection));
-    let (startup, mut client, left) = match opening.await {
+    let mut orders = proxy.orders.clone();
+    let opening = tokio::select! {
+        opened = tokio::time::timeout(proxy.opening_timeout, opening(stream, &connection)) => opened,
+        ending = orders::ending(&mut orders, connection.workload.as_deref()) => {
+            return proxy.end_early(connection.session_id, ending.as_str()).await;
+        }
+    };
+    let (startup, mut client, left) = match opening {
         Ok(Ok(Opened::Session(startup, client, left))) => (startup, client, left),
         Ok(Ok(Opened::Over(reason))) => return proxy.end_early(connection.session_id, reason).await,
         Ok(Err(error)) => {
@@ -37,7 +44,8 @@ pub(crate) async fn serve(
         }
         Err(_) => return proxy.end_early(connection.session_id, "opening_timeout").await,
     };
-    let dial = connect(&connection.upstream, &connection.service.upstream_tls);
+    let tls = &connection.service.upstream_tls;
+    let dial = connect(&connection.upstream, tls, connection.dialer.as_deref());
     let server = match tokio::time::timeout(proxy.opening_timeout, dial).await {
         Ok(Ok((server, _))) => server,
         Ok(Err(error)) => return refuse(proxy, &mut client, &connection, &error).await,
@@ -81,7 +89,9 @@ pub(crate) async fn serve(
         now(),
         &mut out,
     );
-    Pump::new(proxy, engine, client, server, left, out).run().await
+    Pump::new(proxy, engine, client, server, left, out)
+        .run(connection.workload.as_deref())
+        .await
 }
 
 async fn opening(stream: TcpStream, connection: &Connection) -> std::io::Result<Opened> {
@@ -120,9 +130,9 @@ async fn opening(stream: TcpStream, connection: &Connection) -> std::io::Result<
             }
             Opening::Cancel(message) => {
                 // The key in it is the server's own, so the server decides what it may cancel.
-                if let Ok((mut server, _)) =
-                    connect(&connection.upstream, &connection.service.upstream_tls).await
-                {
+                let tls = &connection.service.upstream_tls;
+                let dialer = connection.dialer.as_deref();
+                if let Ok((mut server, _)) = connect(&connection.upstream, tls, dialer).await {
                     server.write_all(&message).await?;
                     server.flush().await?;
                     // The server closes once the signal is sent, and so do we then, as libpq waits for that.

@@ -10,17 +10,19 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use interdict_audit::{Audit, AuditError};
 use interdict_record::Record;
-use interdict_session::postgres::{Engine, shutting_down};
+use interdict_session::postgres::{Engine, quarantined, shutting_down};
 use interdict_session::{Action, EndReason, Output};
 use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
 use tokio_util::io::poll_read_buf;
 
 use crate::connection::ServeError;
+use crate::orders::{self, Ending, Orders};
 use crate::stream::Stream;
 use crate::{Proxy, now};
 
@@ -35,7 +37,8 @@ type Gate = Pin<Box<dyn Future<Output = Result<(), AuditError>> + Send>>;
 pub(crate) struct Pump {
     engine: Engine,
     audit: Arc<Audit>,
-    shutdown: watch::Receiver<bool>,
+    orders: watch::Receiver<Orders>,
+    drain: Duration,
     client: Side,
     server: Side,
     /// Records on their way; the output that waits for them.
@@ -66,7 +69,8 @@ impl Pump {
         let mut pump = Self {
             engine,
             audit: Arc::clone(&proxy.audit),
-            shutdown: proxy.shutdown.clone(),
+            orders: proxy.orders.clone(),
+            drain: proxy.drain,
             client: Side::new(client, left),
             server: Side::new(server, BytesMut::new()),
             gate: None,
@@ -77,16 +81,20 @@ impl Pump {
         pump
     }
 
-    /// Runs the session to its end.
-    pub(crate) async fn run(mut self) -> Result<(), ServeError> {
-        let mut shutdown = self.shutdown.clone();
-        let result = tokio::select! {
-            result = poll_fn(|cx| self.poll(cx)) => result,
-            _ = shutdown.wait_for(|stop| *stop) => {
-                self.client.output.extend_from_slice(&shutting_down());
-                self.closing.get_or_insert(EndReason::Shutdown);
-                Ok(())
-            }
+    /// Runs a workload's session to its end.
+    pub(crate) async fn run(mut self, workload: Option<&str>) -> Result<(), ServeError> {
+        let mut orders = self.orders.clone();
+        let order = tokio::select! {
+            result = poll_fn(|cx| self.poll(cx)) => Err(result),
+            order = orders::ending(&mut orders, workload) => Ok(order),
+        };
+        let result = match order {
+            Err(result) => result,
+            Ok(Ending::Quarantine) => self.end(EndReason::Quarantine, &quarantined()),
+            Ok(Ending::Stop) => match self.finish_what_runs().await {
+                Some(result) => result,
+                None => self.end(EndReason::Shutdown, &shutting_down()),
+            },
         };
         let reason = match (&result, self.closing) {
             (_, Some(reason)) => reason,
@@ -94,11 +102,7 @@ impl Pump {
             (Ok(()), None) => EndReason::Server,
         };
         // Last words are given a moment: a side that does not read is not waited for.
-        let _ = tokio::time::timeout(
-            std::time::Duration::from_secs(5),
-            poll_fn(|cx| self.poll_drain(cx)),
-        )
-        .await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx))).await;
         let mut out = Output::default();
         self.engine.finish(reason, now(), &mut out);
         // Nothing waits for it: what it tells of is over.
@@ -108,6 +112,26 @@ impl Pump {
             Err(ServeError::Io(_)) => Ok(()),
             other => other,
         }
+    }
+
+    /// Goes on until nothing is unfinished, for as long as sessions get for that. What came of the session if it ended by
+    /// itself meanwhile.
+    async fn finish_what_runs(&mut self) -> Option<Result<(), ServeError>> {
+        let drain = self.drain;
+        let finished = poll_fn(|cx| {
+            let written = self.client.output.is_empty() && self.server.output.is_empty();
+            if self.gate.is_none() && written && self.engine.is_idle() {
+                return Poll::Ready(None);
+            }
+            self.poll(cx).map(Some)
+        });
+        tokio::time::timeout(drain, finished).await.unwrap_or(None)
+    }
+
+    fn end(&mut self, reason: EndReason, last_words: &[u8]) -> Result<(), ServeError> {
+        self.client.output.extend_from_slice(last_words);
+        self.closing.get_or_insert(reason);
+        Ok(())
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {

@@ -1,11 +1,13 @@
 //! The connection to the service.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsStream;
 
 use crate::address::Address;
@@ -28,18 +30,34 @@ pub(crate) enum UpstreamError {
 /// SSLRequest: length 8 and the code (PostgreSQL documentation, "Message Formats").
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
+/// Makes the sockets by which services are reached from another network namespace than the daemon's: that of the caller,
+/// so that routes, firewall rules and the source address are the caller's own.
+///
+/// A session keeps its dialer until it ends, so a dialer should not hold its namespace by itself.
+pub trait Dialer: Send + Sync + Debug {
+    /// A TCP socket that is non-blocking and not connected yet.
+    fn socket(&self, ipv6: bool) -> Dialled<'_>;
+}
+
+/// What [`Dialer::socket`] promises.
+pub type Dialled<'a> = Pin<Box<dyn Future<Output = io::Result<std::net::TcpStream>> + Send + 'a>>;
+
 /// Connects, and starts TLS as the settings say.
 pub(crate) async fn connect(
     address: &Address,
     tls: &UpstreamTls,
+    dialer: Option<&dyn Dialer>,
 ) -> Result<(Stream, SocketAddr), UpstreamError> {
     let failed = |source| UpstreamError::Connect {
         address: address.to_string(),
         source,
     };
-    let stream = match address {
-        Address::Ip(address) => TcpStream::connect(address).await,
-        Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await,
+    let stream = match dialer {
+        Some(dialer) => dial(address, dialer).await,
+        None => match address {
+            Address::Ip(address) => TcpStream::connect(address).await,
+            Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await,
+        },
     }
     .map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
@@ -48,6 +66,23 @@ pub(crate) async fn connect(
         return Ok((Stream::Plain(stream), peer));
     }
     Ok((negotiate(stream, address, tls).await?, peer))
+}
+
+/// Connects by a dialer's sockets. Names mean what they mean to the daemon.
+async fn dial(address: &Address, dialer: &dyn Dialer) -> io::Result<TcpStream> {
+    let addresses = match address {
+        Address::Ip(address) => vec![*address],
+        Address::Name(name, port) => lookup_host((name.as_str(), *port)).await?.collect(),
+    };
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        let socket = dialer.socket(address.is_ipv6()).await?;
+        match TcpSocket::from_std_stream(socket).connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 async fn negotiate(
@@ -80,5 +115,66 @@ async fn negotiate(
         _ => Err(UpstreamError::Answer {
             address: address.to_string(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Binds every socket to an address of its own, by which the server can tell that it was used.
+    #[derive(Debug, Default)]
+    struct Recorder(Mutex<Vec<bool>>);
+
+    impl Dialer for Recorder {
+        fn socket(&self, ipv6: bool) -> Dialled<'_> {
+            self.0.lock().unwrap().push(ipv6);
+            Box::pin(async move {
+                let socket = if ipv6 {
+                    TcpSocket::new_v6()?
+                } else {
+                    TcpSocket::new_v4()?
+                };
+                if !ipv6 {
+                    socket.bind("127.0.0.9:0".parse().unwrap())?;
+                }
+                // A socket that is not connected, as a namespace's thread makes it.
+                Ok(std::os::fd::OwnedFd::from(std_socket(socket)).into())
+            })
+        }
+    }
+
+    fn std_socket(socket: TcpSocket) -> std::os::fd::OwnedFd {
+        use std::os::fd::AsFd as _;
+        socket.as_fd().try_clone_to_owned().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_dialer_makes_the_socket() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let dialer = Recorder::default();
+        for address in [
+            Address::Ip(address),
+            Address::Name("localhost".to_owned(), address.port()),
+        ] {
+            let _stream = dial(&address, &dialer).await.unwrap();
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer.ip().to_string(), "127.0.0.9", "for {address}");
+        }
+        assert!(dialer.0.lock().unwrap().contains(&false));
+    }
+
+    #[tokio::test]
+    async fn the_last_error_is_told() {
+        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let error = dial(&Address::Ip(address), &Recorder::default())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::Proxy;
+use crate::{Dialer, Proxy};
 
 /// A connection as a listener accepted it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Accepted {
     pub service: Option<usize>,
     /// The namespace of the listener.
     pub netns_cookie: u64,
+    /// Makes the socket to the service; `None`: in the daemon's own namespace.
+    pub dialer: Option<Arc<dyn Dialer>>,
 }
 
 /// The data path's threads.
@@ -26,7 +29,11 @@ pub struct Workers {
     queues: Vec<mpsc::UnboundedSender<Accepted>>,
     next: AtomicUsize,
     threads: Vec<JoinHandle<()>>,
+    pulses: Vec<Arc<AtomicU64>>,
 }
+
+/// How often a thread shows that it moves.
+const PULSE: Duration = Duration::from_millis(250);
 
 impl Workers {
     /// Starts `count` threads.
@@ -35,16 +42,19 @@ impl Workers {
             queues: Vec::new(),
             next: AtomicUsize::new(0),
             threads: Vec::new(),
+            pulses: Vec::new(),
         };
         for index in 0..count.max(1) {
             let (queue, connections) = mpsc::unbounded_channel();
             let proxy = Arc::clone(proxy);
+            let pulse = Arc::new(AtomicU64::new(0));
+            workers.pulses.push(Arc::clone(&pulse));
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("session-{index}"))
-                .spawn(move || runtime.block_on(run(proxy, connections)))?;
+                .spawn(move || runtime.block_on(run(proxy, connections, &pulse)))?;
             workers.queues.push(queue);
             workers.threads.push(thread);
         }
@@ -59,7 +69,15 @@ impl Workers {
             .is_some_and(|queue| queue.send(accepted).is_ok())
     }
 
-    /// Takes no more connections and waits for the sessions to end; the proxy's shutdown signal must have been given.
+    /// A number for each thread, which grows while the thread moves: several times a second.
+    pub fn pulses(&self) -> Vec<u64> {
+        self.pulses
+            .iter()
+            .map(|pulse| pulse.load(Ordering::Relaxed))
+            .collect()
+    }
+
+    /// Takes no more connections and waits for the sessions to end; the proxy must have been told to stop.
     pub fn join(self) {
         drop(self.queues);
         for thread in self.threads {
@@ -69,8 +87,9 @@ impl Workers {
     }
 }
 
-async fn run(proxy: Arc<Proxy>, mut connections: mpsc::UnboundedReceiver<Accepted>) {
+async fn run(proxy: Arc<Proxy>, mut connections: mpsc::UnboundedReceiver<Accepted>, pulse: &AtomicU64) {
     let mut sessions = tokio::task::JoinSet::new();
+    let mut beat = tokio::time::interval(PULSE);
     loop {
         tokio::select! {
             accepted = connections.recv() => match accepted {
@@ -81,6 +100,7 @@ async fn run(proxy: Arc<Proxy>, mut connections: mpsc::UnboundedReceiver<Accepte
                 None => break,
             },
             Some(_) = sessions.join_next() => {}
+            _ = beat.tick() => drop(pulse.fetch_add(1, Ordering::Relaxed)),
         }
     }
     while sessions.join_next().await.is_some() {}

@@ -93,7 +93,7 @@ pub struct SessionDescribed {
 pub struct SessionEnded {
     pub session_id: Uuid,
     pub ended_at: Micros,
-    /// `client`, `server`, `refused`, `desynchronised`, `limit`, `shutdown`, `error`, `cancel_request`, `crash`.
+    /// `client`, `server`, `refused`, `desynchronised`, `limit`, `shutdown`, `quarantine`, `error`, `cancel_request`, `crash`.
     pub end_reason: String,
     pub statements: u64,
     pub rows: u64,

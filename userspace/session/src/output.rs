@@ -39,6 +39,8 @@ pub enum EndReason {
     Limit,
     /// The daemon is stopping.
     Shutdown,
+    /// The workload was put in quarantine.
+    Quarantine,
     /// The network, the audit or the service failed.
     Error,
 }
@@ -53,6 +55,7 @@ impl EndReason {
             Self::Desynchronised => "desynchronised",
             Self::Limit => "limit",
             Self::Shutdown => "shutdown",
+            Self::Quarantine => "quarantine",
             Self::Error => "error",
         }
     }

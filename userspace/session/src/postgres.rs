@@ -225,6 +225,18 @@ impl Engine {
         !self.ended && !self.paused && self.pending.len() < self.context.limits.pipeline
     }
 
+    /// Whether the session could end here and nothing would be half done: nothing is outstanding, no transaction is open.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Ready
+            && self.status == TransactionStatus::Idle
+            && self.pending.is_empty()
+            && self.waiting.is_none()
+            && !self.unsynced
+            && self.passing == 0
+            && self.passing_client == 0
+            && self.dropping_client == 0
+    }
+
     /// Whether a message that was taken already waits to be looked at again.
     pub fn has_waiting(&self) -> bool {
         self.waiting.is_some()
@@ -371,6 +383,16 @@ pub fn shutting_down() -> BytesMut {
         "57P01",
         "interdict: the daemon is stopping",
         Some("connect again in a moment".to_owned()),
+    )
+    .fatal()
+}
+
+/// What a client is told when its workload is put in quarantine (admin_shutdown).
+pub fn quarantined() -> BytesMut {
+    Refusal::new(
+        "57P01",
+        "interdict: this workload is in quarantine",
+        Some("a person has to lift it: interdict quarantine WORKLOAD --lift".to_owned()),
     )
     .fatal()
 }

@@ -36,7 +36,8 @@ impl Namespace {
             0,
             &connection.id,
         );
-        self.run("ending a connection in", move || destroy(&request)).await
+        self.run("ending a connection in", move || destroy(&request))
+            .await
     }
 }
 
@@ -51,6 +52,8 @@ fn destroy(request: &[u8]) -> io::Result<Cut> {
         Some(Message::Error(libc::ENOENT | libc::ESTALE)) => Ok(Cut::Gone),
         Some(Message::Error(libc::EOPNOTSUPP)) => Ok(Cut::Unsupported),
         Some(Message::Error(number)) => Err(io::Error::from_raw_os_error(number)),
-        Some(Message::Done | Message::Other(_)) | None => Err(io::Error::other("the kernel's answer was not understood")),
+        Some(Message::Done | Message::Other(_)) | None => {
+            Err(io::Error::other("the kernel's answer was not understood"))
+        }
     }
 }

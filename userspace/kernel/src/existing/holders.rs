@@ -34,7 +34,8 @@ impl Holders {
             }
             // A process may go while it is looked at.
             let Ok(process) = Process::open(pid) else { continue };
-            for inode in sockets(Path::new(&format!("/proc/{pid}/fd"))).filter(|inode| wanted.contains(inode)) {
+            for inode in sockets(Path::new(&format!("/proc/{pid}/fd"))).filter(|inode| wanted.contains(inode))
+            {
                 holders.entry(inode).or_insert_with(|| Holder {
                     pid,
                     comm: process.comm().unwrap_or_default(),
@@ -94,7 +95,10 @@ mod tests {
             tid: pid,
             workload: "agents".into(),
         };
-        let holders = Holders::of(&HashSet::from([wanted]), vec![member(1), member(std::process::id())]);
+        let holders = Holders::of(
+            &HashSet::from([wanted]),
+            vec![member(1), member(std::process::id())],
+        );
         let holder = holders.get(wanted).unwrap();
         assert_eq!(
             (holder.pid, holder.workload),

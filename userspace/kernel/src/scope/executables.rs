@@ -96,7 +96,9 @@ impl Executables {
 
     /// Makes the table hold what matches, and what matched and still runs. `true` if that changed anything.
     pub(super) fn synchronise(&mut self) -> Result<bool, KernelError> {
-        let Some(table) = &mut self.table else { return Ok(false) };
+        let Some(table) = &mut self.table else {
+            return Ok(false);
+        };
         let mut changed = false;
         for (file, scope) in &self.found {
             changed |= table.insert(*file, *scope)?;

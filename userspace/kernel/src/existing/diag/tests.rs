@@ -66,7 +66,10 @@ fn an_error_in_the_answer_is_told() {
     let all: Vec<_> = messages(&bytes).collect();
     assert!(matches!(all.as_slice(), [Message::Error(libc::ENOENT)]));
     bytes[4..6].copy_from_slice(&NLMSG_DONE.to_ne_bytes());
-    assert!(matches!(messages(&bytes).next(), Some(Message::Error(libc::ENOENT))));
+    assert!(matches!(
+        messages(&bytes).next(),
+        Some(Message::Error(libc::ENOENT))
+    ));
 }
 
 proptest! {

@@ -1,0 +1,112 @@
+//! The optional second line: programs of the security modules, and those for Unix sockets. A kernel may refuse any of them,
+//! or take them and never run them; that is no error, but never silent: what each closes, and what stays open without it, is
+//! in [`coverage`](crate::coverage).
+
+mod lsm;
+mod sockets;
+mod unix;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aya::Ebpf;
+use interdict_abi::{Hook, Offsets};
+
+pub(crate) use sockets::UnixSockets;
+pub use sockets::UnixSocket;
+
+use crate::CgroupRoot;
+
+/// An optional hook, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hardening {
+    /// Which.
+    pub hook: Hook,
+    /// Whether it is in force.
+    pub state: State,
+}
+
+/// Whether an optional hook is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Active,
+    /// It is not, because another one sees more.
+    NotNeeded,
+    /// It is not; the reason, worded for the operator.
+    Unavailable(String),
+}
+
+/// Every optional hook, in the order in which they are attached.
+#[cfg(test)]
+pub(crate) fn hooks() -> impl Iterator<Item = Hook> {
+    lsm::ALL.iter().map(|(hook, _)| *hook).chain(unix::ALL)
+}
+
+/// Attaches and pins what this kernel takes. Links of an earlier daemon are replaced without a moment between.
+pub(crate) fn attach(
+    ebpf: &mut Ebpf,
+    root: &CgroupRoot,
+    links: &Path,
+    maps: &Path,
+    offsets: &Offsets,
+) -> Vec<Hardening> {
+    let mut all = lsm::attach(ebpf, links, maps, offsets);
+    let sees_sockets = [Hook::LsmUnixConnect, Hook::LsmUnixSend]
+        .iter()
+        .all(|hook| all.iter().any(|one| one.hook == *hook && one.state == State::Active));
+    all.extend(unix::attach(root, links, maps, offsets, sees_sockets));
+    for Hardening { hook, state } in &all {
+        match state {
+            State::Active => tracing::info!(hook = hook.name(), "hardening is in force"),
+            State::NotNeeded => {}
+            State::Unavailable(reason) => {
+                tracing::warn!(hook = hook.name(), reason, "hardening is not in force");
+            }
+        }
+    }
+    all
+}
+
+/// The optional hooks that are pinned here and in force, as the kernel tells.
+pub(crate) fn in_force(links: &Path, maps: &Path) -> BTreeSet<Hook> {
+    let mut found: BTreeSet<_> = unix::pinned(links).collect();
+    let modules: Vec<_> = lsm::pinned(links).collect();
+    if modules.contains(&Hook::LsmBpf) && lsm::are_run(maps) == Some(true) {
+        found.extend(modules);
+    }
+    found
+}
+
+/// The optional hooks that this kernel would take, as far as that can be told without attaching them.
+pub(crate) fn expected() -> BTreeSet<Hook> {
+    if lsm::expected() {
+        lsm::ALL.iter().map(|(hook, _)| *hook).collect()
+    } else if unix::expected() {
+        unix::ALL.into_iter().collect()
+    } else {
+        BTreeSet::new()
+    }
+}
+
+/// The bottom of an error, which is the kernel's answer.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut bottom = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    bottom.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hooks::ORDER;
+
+    #[test]
+    fn every_hook_is_required_or_optional() {
+        let all: BTreeSet<_> = ORDER.into_iter().chain(hooks()).collect();
+        assert_eq!(all.len(), ORDER.len() + hooks().count(), "a hook is both");
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), Hook::ALL);
+    }
+}
