@@ -1,8 +1,16 @@
 //! The daemon: opens the audit, attaches the kernel's side, listens, and waits for signals.
 
+mod addresses;
+mod containers;
+mod destinations;
+mod enrolment;
+mod judge;
 mod kernel;
 mod listeners;
+mod names;
+mod pods;
 mod services;
+mod workloads;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +56,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     let (stop, shutdown) = watch::channel(false);
 
     warn_without_effect(&settings);
-    let enforced = settings.kernel != KernelMode::Off;
+    let enforced = settings.kernel.mode != KernelMode::Off;
     let kernel = if enforced {
         Some(kernel::Kernel::attach(&settings).await?)
     } else {

@@ -22,7 +22,7 @@ pub(crate) struct Settings {
     pub(crate) services: Vec<Service>,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) audit: Audit,
-    pub(crate) kernel: KernelMode,
+    pub(crate) kernel: Kernel,
     pub(crate) admin: Admin,
 }
 
@@ -31,8 +31,10 @@ pub(crate) struct Settings {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) protocol: Protocol,
-    /// Redirected by the kernel. Names are resolved when the daemon starts.
+    /// Redirected by the kernel. Names are resolved when the daemon starts, and followed.
     pub(crate) destinations: Vec<Destination>,
+    /// Whether connects go to the service itself while no daemon is alive: a deliberate gap.
+    pub(crate) fail_open: bool,
     /// An explicit port, without the kernel; `upstream.address` is set then.
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) upstream: Upstream,
@@ -125,7 +127,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Workload {
     pub(crate) name: String,
-    pub(crate) matches: Match,
+    /// Any of these.
+    pub(crate) matches: Vec<Match>,
 }
 
 /// What makes a process one of a workload.
@@ -135,10 +138,12 @@ pub(crate) enum Match {
     Cgroup(String),
     /// Glob over systemd unit names.
     Unit(String),
-    /// User name or number.
-    User(String),
-    /// Glob over paths of executables.
+    /// A user's number.
+    User(u32),
+    /// Glob over paths of executables; `-` before it: the file need not exist.
     Executable(String),
+    /// Glob over containers' ids and names.
+    Container(String),
     /// Kubernetes pods.
     Pod {
         namespace: Option<String>,
@@ -177,6 +182,25 @@ pub(crate) enum KernelMode {
     Off,
 }
 
+/// How the kernel's side is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kernel {
+    pub(crate) mode: KernelMode,
+    /// Connections to protected destinations from before enrolment.
+    pub(crate) existing: Existing,
+    /// How long a daemon may be silent before protected destinations are refused.
+    pub(crate) heartbeat: Duration,
+}
+
+/// What becomes of connections that are older than their workload's enrolment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// Ended.
+    Cut,
+    /// Recorded, and left alone.
+    Leave,
+}
+
 /// Doors for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Admin {
@@ -193,6 +217,16 @@ impl Default for Audit {
             segment_rows: 1_000_000,
             segment_age: Duration::from_mins(5),
             retention: None,
+        }
+    }
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self {
+            mode: KernelMode::Enforce,
+            existing: Existing::Cut,
+            heartbeat: Duration::from_secs(5),
         }
     }
 }

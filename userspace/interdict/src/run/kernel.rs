@@ -12,14 +12,16 @@ use interdict_proxy::{Origin, Origins, Workers};
 use interdict_record::{Event, Record};
 use tokio::task::JoinSet;
 
-use super::{listeners, now, services};
-use crate::settings::{KernelMode, Match, Settings};
+use super::destinations::Destinations;
+use super::names::Resolver;
+use super::{listeners, now, workloads};
+use crate::settings::{KernelMode, Settings};
 
 /// The attached programs and what they are to protect.
 pub(super) struct Kernel {
     programs: interdict_kernel::Kernel,
     workloads: Vec<interdict_kernel::Workload>,
-    destinations: Vec<interdict_kernel::Destination>,
+    destinations: Destinations,
     numbers: Arc<Numbers>,
 }
 
@@ -48,33 +50,15 @@ impl Kernel {
                 );
             }
         }
-        let mut workloads = Vec::new();
-        for workload in &settings.workloads {
-            numbers
-                .workloads
-                .insert(stable_id(&workload.name), workload.name.clone());
-            let mut entry = interdict_kernel::Workload {
-                name: workload.name.clone(),
-                ..Default::default()
-            };
-            match &workload.matches {
-                Match::Cgroup(glob) => entry.paths.push(glob.clone()),
-                Match::Unit(glob) => entry.units.push(glob.clone()),
-                Match::User(_) | Match::Executable(_) | Match::Pod { .. } => {
-                    bail!(
-                        "workload {}: only cgroup and unit can be matched yet",
-                        workload.name
-                    )
-                }
-            }
-            workloads.push(entry);
-        }
-        let mode = if settings.kernel == KernelMode::Observe {
+        let names = settings.workloads.iter().map(|workload| &workload.name);
+        numbers.workloads.extend(names.map(|name| (stable_id(name), name.clone())));
+        let workloads = workloads::all(settings);
+        let mode = if settings.kernel.mode == KernelMode::Observe {
             Mode::Observe
         } else {
             Mode::Enforce
         };
-        let destinations = services::destinations(settings).await?;
+        let (destinations, _) = Destinations::resolve(settings, Resolver::System).await;
         let attach = interdict_kernel::Settings {
             mode,
             ..Default::default()
@@ -106,7 +90,7 @@ impl Kernel {
         let ports = listeners::redirected(workers, tasks)?;
         self.programs
             .publish_listener(ports.netns_cookie, Some(ports.v4), ports.v6)?;
-        self.programs.protect(&self.destinations)?;
+        self.programs.protect(self.destinations.protected())?;
         self.programs.scope(&self.workloads)?;
         Ok(())
     }

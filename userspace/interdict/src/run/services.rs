@@ -1,14 +1,12 @@
 //! Services of the settings as the data path needs them.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use interdict_kernel::stable_id;
+use anyhow::Context as _;
 use interdict_proxy::{Address, ServerTls, Service, UpstreamTls, UpstreamTlsMode};
 use interdict_session::Limits;
 
-use crate::settings::{self, Destination, Endpoint, Settings, TlsMode};
+use crate::settings::{self, Endpoint, Settings, TlsMode};
 
 /// Every service, in the order of the settings.
 pub(super) fn build(settings: &Settings) -> anyhow::Result<Vec<Arc<Service>>> {
@@ -53,53 +51,4 @@ fn one(service: &settings::Service) -> anyhow::Result<Service> {
             pipeline: service.limits.pipeline.unwrap_or(limits.pipeline),
         },
     })
-}
-
-/// What the kernel protects: every destination of every service, names resolved now.
-pub(super) async fn destinations(settings: &Settings) -> anyhow::Result<Vec<interdict_kernel::Destination>> {
-    let mut list = Vec::new();
-    for service in &settings.services {
-        let number = stable_id(&service.name);
-        let entry = |address: IpAddr, prefix: u8, port: u16| interdict_kernel::Destination {
-            address,
-            prefix,
-            port,
-            service: number,
-        };
-        let whole = |address: SocketAddr| {
-            entry(
-                address.ip(),
-                if address.is_ipv4() { 32 } else { 128 },
-                address.port(),
-            )
-        };
-        for destination in &service.destinations {
-            match destination {
-                Destination::Address(address) => list.push(whole(*address)),
-                Destination::Network {
-                    address,
-                    prefix,
-                    port,
-                } => list.push(entry(*address, *prefix, *port)),
-                Destination::Name { name, port } => {
-                    let before = list.len();
-                    let found = tokio::net::lookup_host((name.as_str(), *port)).await;
-                    let found =
-                        found.with_context(|| format!("service {}: resolving {name}", service.name))?;
-                    list.extend(found.map(whole));
-                    if list.len() == before {
-                        bail!("service {}: {name} has no address", service.name);
-                    }
-                }
-                Destination::Unix(path) => {
-                    bail!(
-                        "service {}: the Unix socket {} can't be protected yet",
-                        service.name,
-                        path.display()
-                    )
-                }
-            }
-        }
-    }
-    Ok(list)
 }

@@ -12,11 +12,7 @@ const LATER: &[(&str, &str)] = &[
     ("services.protocol", "mysql"),
     ("services.protocol", "http"),
     ("services.protocol", "opaque"),
-    ("services.destinations", "unix:*"),
     ("services.credentials.inject", "*"),
-    ("workloads.match.user", "*"),
-    ("workloads.match.executable", "*"),
-    ("workloads.match.pod", "*"),
 ];
 
 /// Reports everything in the tree that is on the list.

@@ -1,6 +1,7 @@
 //! From the tree to the settings.
 
 mod places;
+mod kernel;
 mod service;
 mod workload;
 
@@ -13,7 +14,7 @@ use interdict_policy::{Diagnostic, PolicySet};
 use super::node::{Node, Position, Value};
 use super::problems::Problems;
 use super::values::{Listen, Span};
-use super::{Admin, Audit, Durability, KernelMode, Settings, later};
+use super::{Admin, Audit, Durability, Kernel, KernelMode, Settings, later};
 
 /// A settings file larger than this is none.
 const LARGEST: u64 = 4 << 20;
@@ -57,16 +58,17 @@ fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
     later::refuse(root, problems);
     let kernel = fields
         .get("kernel")
-        .map_or(Some(KernelMode::Enforce), |node| kernel(node, problems));
+        .map_or_else(|| Some(Kernel::default()), |node| kernel::read(node, problems));
+    let mode = kernel.map(|kernel| kernel.mode);
     let services = fields.require("services", "the protected services", problems);
     let services = services
-        .map(|node| service::all(node, kernel, problems))
+        .map(|node| service::all(node, mode, problems))
         .unwrap_or_default();
     let workloads = fields
         .get("workloads")
         .map(|node| workload::all(node, problems))
         .unwrap_or_default();
-    if kernel == Some(KernelMode::Enforce)
+    if mode == Some(KernelMode::Enforce)
         && workloads.is_empty()
         && services.iter().any(|service| !service.destinations.is_empty())
         && fields
@@ -97,17 +99,6 @@ fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
         admin,
     };
     Some((settings, policies?))
-}
-
-fn kernel(node: &Node, problems: &mut Problems) -> Option<KernelMode> {
-    let fields = problems.fields(node, "`kernel`", &["mode"])?;
-    let mode = fields.require("mode", "`enforce`, `observe` or `off`", problems)?;
-    let modes = [
-        ("enforce", KernelMode::Enforce),
-        ("observe", KernelMode::Observe),
-        ("off", KernelMode::Off),
-    ];
-    one_word(mode, &modes, problems)
 }
 
 /// A word out of a few.

@@ -50,6 +50,7 @@ fn good_settings_are_silent() {
         ),
         "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: 2190d }\n",
         "services:\n  - { name: a, protocol: postgres, destinations: [\"10.0.0.0/8:5432\"] }\nworkloads: []\npolicies: []\nkernel: { mode: observe }\n",
+        "services:\n  - { name: a, protocol: postgres, destinations: [\"unix:/run/a\", \"db:5432\"], on_failure: open }\nworkloads:\n  - { name: a, match: { user: 4711 } }\n  - { name: b, match: [{ user: daemon }, { executable: \"/opt/agent/**\" }, { executable: -/opt/agent }] }\n  - { name: c, match: { container: \"web-*\" } }\n  - { name: d, match: { pod: { namespace: n, labels: { app: agent } } } }\npolicies: []\nkernel: { existing: leave, heartbeat: 2s }\n",
     ] {
         let file = directory.write("interdict.yaml", settings);
         let result = run(&["check", "--config", &file]);
@@ -68,7 +69,7 @@ fn what_is_wrong_with_services_is_located() {
             "services:\n  - name: clinic\n    protocol: postgres\n    destinatons: [\"10.0.3.7:5432\"]\n",
             &[
                 "2:5: expected `destinations`, `listen` or both: nothing would reach this service",
-                "4:5: unknown key `destinatons` in a service: expected `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue` or `limits`",
+                "4:5: unknown key `destinatons` in a service: expected `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue`, `limits` or `on_failure`",
             ][..],
         ),
         (
@@ -83,7 +84,7 @@ fn what_is_wrong_with_services_is_located() {
         (
             "services:\n  - clinic\n",
             &[
-                "2:5: expected a service with `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue` or `limits`, found text",
+                "2:5: expected a service with `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue`, `limits` or `on_failure`, found text",
             ],
         ),
         (
@@ -181,6 +182,10 @@ fn what_is_wrong_with_services_is_located() {
             ],
         ),
         (
+            &format!("{SERVICE}    on_failure: bypass\n"),
+            &["5:17: expected `closed` or `open`, found `bypass`"],
+        ),
+        (
             &format!("{SERVICE}    limits: {{ message: 64MB, pipeline: 0, rows: 5 }}\n"),
             &[
                 "5:24: expected a size above zero such as 512KiB, 64MiB or 1GiB, found `64MB`",
@@ -199,12 +204,14 @@ fn what_is_wrong_elsewhere_is_located() {
         (
             "workloads:\n  - name: agents\n    match: { cgroup: \"/a/**\", unit: \"a.service\" }\npolicies: []\n",
             &[
-                "7:31: expected one key only in `match`: one of `cgroup`, `unit`, `user`, `executable` or `pod`",
+                "7:31: expected one key only in `match`: one of `cgroup`, `unit`, `user`, `executable`, `container` or `pod`",
             ][..],
         ),
         (
             "workloads:\n  - name: agents\n    match: {}\npolicies: []\n",
-            &["7:12: expected `match` with one of `cgroup`, `unit`, `user`, `executable` or `pod`"],
+            &[
+                "7:12: expected `match` with one of `cgroup`, `unit`, `user`, `executable`, `container` or `pod`",
+            ],
         ),
         (
             "workloads:\n  - { name: a, match: { cgroup: agents } }\n  - { name: a, match: { cgroup: \"/**\" } }\n  - { name: b, match: { unit: \"agent-*\" } }\n  - { name: c, match: { cgroup: \"/a[\" } }\npolicies: []\n",
@@ -265,8 +272,32 @@ fn what_is_wrong_elsewhere_is_located() {
             &["9:17: expected `enforce`, `observe` or `off`, found `on`"],
         ),
         (
+            &format!("{WORKLOADS}{POLICIES}kernel: {{ existing: keep, heartbeat: 2m }}\n"),
+            &["9:21: expected `cut` or `leave`, found `keep`"],
+        ),
+        (
+            &format!("{WORKLOADS}{POLICIES}kernel: {{ heartbeat: 2m }}\n"),
+            &["9:22: expected a heartbeat from 2s to 1m"],
+        ),
+        (
+            "workloads:\n  - { name: a, match: { user: nobody-of-that-name } }\n  - { name: b, match: { user: root } }\n  - { name: c, match: { user: 4294967295 } }\n  - { name: d, match: { user: -5 } }\n  - { name: e, match: { executable: bin/agent } }\n  - { name: f, match: { executable: /opt/../agent } }\n  - { name: g, match: { container: \"web-[\" } }\n  - { name: h, match: [] }\n  - { name: i, match: [{ user: 0 }, { uid: 5 }] }\n  - { name: j, match: { pod: {} } }\npolicies: []\n",
+            &[
+                "6:31: there is no user `nobody-of-that-name` here",
+                "7:31: expected another user than root: this would enrol the daemon itself",
+                "8:31: expected a user's number below 4294967295",
+                "9:31: expected a user's number below 4294967295",
+                "10:37: expected an absolute path without `..`, such as /opt/agent/bin/*",
+                "11:37: expected an absolute path without `..`, such as /opt/agent/bin/*",
+                "12:36: expected a pattern of containers' names or ids such as \"web-*\": unclosed character class; missing ']'",
+                "13:23: expected at least one match",
+                "14:32: expected another user than root: this would enrol the daemon itself",
+                "14:39: unknown key `uid` in `match`: expected `cgroup`, `unit`, `user`, `executable`, `container` or `pod`",
+                "15:30: expected `namespace`, `labels` or both",
+            ],
+        ),
+        (
             &format!("{WORKLOADS}{POLICIES}kernel: enforce\n"),
-            &["9:9: expected `kernel` with `mode`, found text"],
+            &["9:9: expected `kernel` with `mode`, `existing` or `heartbeat`, found text"],
         ),
         (
             &format!("{WORKLOADS}{POLICIES}kernel: {{ mode: off }}\n"),
@@ -301,14 +332,12 @@ fn what_comes_later_is_refused_by_name() {
     let settings = "services:
   - name: a
     protocol: mysql
-    destinations: [\"unix:/run/a\"]
+    destinations: [\"10.0.0.1:79\"]
     credentials: { inject: { user: u, password: { file: secret } } }
   - { name: b, protocol: http, destinations: [\"10.0.0.1:80\"] }
   - { name: c, protocol: opaque, destinations: [\"10.0.0.1:81\"] }
 workloads:
-  - { name: u, match: { user: agent } }
-  - { name: e, match: { executable: /opt/agent/* } }
-  - { name: p, match: { pod: { namespace: n, labels: { app: agent } } } }
+  - { name: u, match: { user: 5 } }
 policies: []
 admin: { socket: a.sock, console: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9187\" }
 ";
@@ -316,13 +345,9 @@ admin: { socket: a.sock, console: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9187\
         settings,
         &[
             "3:15: `protocol: mysql` is not supported in this version yet",
-            "4:20: `destinations: unix:*` is not supported in this version yet",
             "5:20: `inject` is not supported in this version yet",
             "6:26: `protocol: http` is not supported in this version yet",
             "7:26: `protocol: opaque` is not supported in this version yet",
-            "9:25: `user` is not supported in this version yet",
-            "10:25: `executable` is not supported in this version yet",
-            "11:25: `pod` is not supported in this version yet",
         ],
     );
 }

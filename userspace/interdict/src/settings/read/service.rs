@@ -12,7 +12,7 @@ use super::super::{
 };
 use super::{one_word, readable};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "protocol",
     "destinations",
@@ -22,6 +22,7 @@ const KEYS: [&str; 9] = [
     "credentials",
     "catalogue",
     "limits",
+    "on_failure",
 ];
 
 /// What must be unique among services, and where it was first said.
@@ -106,10 +107,15 @@ fn one(
         .get("limits")
         .map(|node| limits(node, problems))
         .unwrap_or_default();
+    let fail_open = match fields.get("on_failure") {
+        Some(node) => one_word(node, &[("closed", false), ("open", true)], problems),
+        None => Some(false),
+    };
     Some(Service {
         name: name?,
         protocol: protocol?,
         destinations,
+        fail_open: fail_open?,
         listen,
         upstream,
         tls,

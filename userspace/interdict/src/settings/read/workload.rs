@@ -9,7 +9,7 @@ use super::super::problems::Problems;
 use super::super::{Match, Workload};
 use super::service;
 
-const MATCHES: [&str; 5] = ["cgroup", "unit", "user", "executable", "pod"];
+const MATCHES: [&str; 6] = ["cgroup", "unit", "user", "executable", "container", "pod"];
 
 pub(super) fn all(node: &Node, problems: &mut Problems) -> Vec<Workload> {
     let mut taken = HashMap::new();
@@ -25,11 +25,24 @@ fn one(node: &Node, taken: &mut HashMap<String, Position>, problems: &mut Proble
     let name = fields.require("name", "what policies and the audit call the workload", problems);
     let name = name.and_then(|node| service::name(node, "workload", taken, problems));
     let matches = fields.require("match", "what makes a process one of the workload", problems);
-    let matches = matches.and_then(|node| match_of(node, problems));
+    let matches = matches.and_then(|node| any_of(node, problems));
     Some(Workload {
         name: name?,
         matches: matches?,
     })
+}
+
+/// One match, or a list of which any will do.
+fn any_of(node: &Node, problems: &mut Problems) -> Option<Vec<Match>> {
+    let Value::List(nodes) = &node.value else {
+        return match_of(node, problems).map(|one| vec![one]);
+    };
+    if nodes.is_empty() {
+        problems.add(node.at, "expected at least one match");
+        return None;
+    }
+    let matches: Vec<_> = nodes.iter().map(|node| match_of(node, problems)).collect();
+    matches.into_iter().collect()
 }
 
 fn match_of(node: &Node, problems: &mut Problems) -> Option<Match> {
@@ -73,17 +86,74 @@ fn match_of(node: &Node, problems: &mut Problems) -> Option<Match> {
             }
             Some(Match::Unit(pattern))
         }
-        "user" => problems
-            .text(value, "a user's name")
-            .map(|user| Match::User(user.to_owned())),
-        "executable" => glob(
+        "user" => user(value, problems).map(Match::User),
+        "executable" => executable(value, problems).map(Match::Executable),
+        "container" => glob(
             value,
-            "a pattern of executables such as /opt/agent/bin/*",
+            "a pattern of containers' names or ids such as \"web-*\"",
             problems,
         )
-        .map(Match::Executable),
+        .map(Match::Container),
         _ => pod(value, problems),
     }
+}
+
+/// A user's number, by itself or by name.
+fn user(node: &Node, problems: &mut Problems) -> Option<u32> {
+    let number = match &node.value {
+        Value::Integer(number) => u32::try_from(*number).ok(),
+        _ => {
+            let text = problems.text(node, "a user's name or number")?;
+            if text.bytes().all(|b| b.is_ascii_digit()) {
+                text.parse().ok()
+            } else {
+                match nix::unistd::User::from_name(text) {
+                    Ok(Some(user)) => Some(user.uid.as_raw()),
+                    Ok(None) => {
+                        problems.add(
+                            node.at,
+                            format!("there is no user `{}` here", text.escape_debug()),
+                        );
+                        return None;
+                    }
+                    Err(error) => {
+                        problems.add(
+                            node.at,
+                            format!("cannot look up the user `{}`: {error}", text.escape_debug()),
+                        );
+                        return None;
+                    }
+                }
+            }
+        }
+    };
+    match number {
+        Some(0) => problems.add(
+            node.at,
+            "expected another user than root: this would enrol the daemon itself",
+        ),
+        // -1 means "no user" to the kernel.
+        None | Some(u32::MAX) => problems.add(node.at, "expected a user's number below 4294967295"),
+        Some(number) => return Some(number),
+    }
+    None
+}
+
+fn executable(node: &Node, problems: &mut Problems) -> Option<String> {
+    let pattern = glob(
+        node,
+        "a pattern of executables such as /opt/agent/bin/*",
+        problems,
+    )?;
+    let path = pattern.strip_prefix('-').unwrap_or(&pattern);
+    if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        problems.add(
+            node.at,
+            "expected an absolute path without `..`, such as /opt/agent/bin/*",
+        );
+        return None;
+    }
+    Some(pattern)
 }
 
 fn glob(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
