@@ -22,16 +22,20 @@ mod unix_name;
 
 use core::ffi::c_void;
 
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use interdict_abi::{Config, Hook, UnixKey, Verdict, unix_kind};
 
 use crate::guard::{caller, judge_service};
 use crate::maps::UNIX;
 use crate::scope::read;
-use crate::unix_name::fill;
 
 /// Bytes of a socket's path at most, and where it begins in a `sockaddr_un`.
-const PATH: usize = 108;
+const PATH: u32 = 108;
 const PATH_OFFSET: u32 = 2;
+/// Bytes that are looked at in one step, one in each of them, and a slash in each.
+const WORD: u32 = 8;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const SLASHES: u64 = ONES * b'/' as u64;
 const STREAM: u32 = 1;
 const DATAGRAM: u32 = 2;
 
@@ -63,6 +67,9 @@ fn may(ctx: *const c_void, hook: Hook, kind: u32) -> bool {
 }
 
 /// The key of the last part of the path that the caller named. `None` for abstract and missing names.
+///
+/// The path ends at its NUL or, without one, where the address ends. What lies behind either is not the kernel's business,
+/// so it must not be ours.
 #[inline(always)]
 fn named(ctx: *const c_void, config: &Config) -> Option<UnixKey> {
     let offsets = &config.offsets;
@@ -70,21 +77,75 @@ fn named(ctx: *const c_void, config: &Config) -> Option<UnixKey> {
         return None;
     }
     let address: *const c_void = read(ctx, offsets.sock_addr_address)?;
-    let length = (read::<u32>(ctx, offsets.sock_addr_length)? as usize).wrapping_sub(PATH_OFFSET as usize);
-    let path: [u8; PATH] = read(address, PATH_OFFSET)?;
-    let mut start = 0;
-    for (place, byte) in path.iter().enumerate() {
-        if *byte == 0 || place >= length {
+    let length = read::<u32>(ctx, offsets.sock_addr_length)?.wrapping_sub(PATH_OFFSET);
+    if length > PATH {
+        return None;
+    }
+    let (start, end) = last_part(address, length)?;
+    let mut key = unix_name::key(unix_kind::NAME, 0, 0);
+    // In the width of a register: the verifier loses sight of a limit that is tested on a copy.
+    let length = u64::from(end).wrapping_sub(u64::from(start));
+    if length == 0 || length > u64::from(PATH) {
+        return None;
+    }
+    let name = address.cast::<u8>().wrapping_add((PATH_OFFSET + start) as usize);
+    // SAFETY: the name has room for so many bytes, and the helper checks the address that it reads from.
+    let failed = unsafe {
+        bpf_probe_read_kernel(
+            key.name.as_mut_ptr().cast::<c_void>(),
+            length as u32,
+            name.cast::<c_void>(),
+        )
+    };
+    (failed == 0).then_some(key)
+}
+
+/// Where the last part of a path begins and ends. Eight bytes are looked at in one step, by arithmetic: the verifier would
+/// follow a loop over bytes through every path that could be.
+#[inline(always)]
+fn last_part(address: *const c_void, length: u32) -> Option<(u32, u32)> {
+    let (mut start, mut end) = (0, PATH);
+    for word in 0..PATH.div_ceil(WORD) {
+        let place = word * WORD;
+        // The kernel's copy of an address has room for more than a path.
+        let mut bytes: u64 = read(address, PATH_OFFSET + place)?;
+        if length < place + WORD {
+            // What lies behind the address's end becomes NUL.
+            bytes &= (1u64 << ((length.wrapping_sub(place) & 7) * 8)) - 1;
+        }
+        let nul = zeros(bytes);
+        // All bytes before the first NUL; all there are if there is none.
+        let within = (nul & nul.wrapping_neg()).wrapping_sub(1);
+        let mut slash = zeros(bytes ^ SLASHES) & within;
+        if slash != 0 {
+            slash |= slash >> 8;
+            slash |= slash >> 16;
+            slash |= slash >> 32;
+            start = place + sum(slash >> 7);
+        }
+        if nul != 0 {
+            end = place + sum(within & ONES);
             break;
         }
-        if *byte == b'/' {
-            start = place + 1;
+        if length <= place + WORD {
+            end = length;
+            break;
         }
     }
-    let mut key = unix_name::key(unix_kind::NAME, 0, 0);
-    let name = address.cast::<u8>().wrapping_add(PATH_OFFSET as usize + start);
-    fill(&mut key, name);
-    Some(key)
+    Some((start, end))
+}
+
+/// The upper bit of each byte that is zero.
+#[inline(always)]
+const fn zeros(bytes: u64) -> u64 {
+    const LOWER: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    !(((bytes & LOWER) + LOWER) | bytes | LOWER)
+}
+
+/// How many bytes' lowest bits are set, where no other bits are.
+#[inline(always)]
+const fn sum(bits: u64) -> u32 {
+    ((bits & ONES).wrapping_mul(ONES) >> 56) as u32
 }
 
 /// The licence that the kernel reads, which decides about the helpers that may be called.

@@ -1,18 +1,21 @@
 //! What this kernel offers, what is attached, and what falls short.
 
 mod attached;
+mod coverage;
 mod display;
 mod features;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 pub use attached::Attached;
+pub use coverage::{Coverage, Gap, coverage};
 pub use features::Probe;
 
-use crate::{CgroupRoot, cgroup, is_built, pins, sys};
+use crate::{CgroupRoot, cgroup, harden, hooks, is_built, pins, sys};
 
 /// The findings. Serialises to one JSON document; displays for reading.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +42,10 @@ pub struct Report {
     pub features: Vec<Probe>,
     /// Every program attached to a cgroup by a link, of interdict or not, as the kernel tells.
     pub attached: Vec<Attached>,
+    /// Whether the programs are pinned, so that [`Report::coverage`] tells what is; else it tells what would be.
+    pub pinned: bool,
+    /// Each known way around, and what closes it.
+    pub coverage: Vec<Coverage>,
     /// What is missing or wrong. Empty: all is well.
     pub shortfalls: Vec<Shortfall>,
 }
@@ -122,6 +129,15 @@ pub fn doctor(pin_root: &Path) -> Report {
     } else {
         Vec::new()
     };
+    let links = pins::directory(pin_root).join("links");
+    let pinned = allowed.is_ok() && links.exists();
+    let in_force: BTreeSet<_> = if pinned {
+        hooks::pinned(&links)
+            .chain(harden::in_force(&links, &pins::directory(pin_root).join("maps")))
+            .collect()
+    } else {
+        hooks::ORDER.into_iter().chain(harden::expected()).collect()
+    };
     Report {
         kernel: release(),
         programs_built: is_built(),
@@ -134,6 +150,8 @@ pub fn doctor(pin_root: &Path) -> Report {
         bpf_allowed: allowed.is_ok(),
         features,
         attached,
+        pinned,
+        coverage: coverage(&in_force),
         shortfalls,
     }
 }

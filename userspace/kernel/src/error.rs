@@ -177,6 +177,14 @@ pub enum KernelError {
     /// The kernel can't tell network namespaces apart.
     #[error("this kernel tells no cookie of a network namespace (SO_NETNS_COOKIE): 5.14 or newer is needed")]
     NoNetnsCookie,
+    /// A Unix socket that can't be protected.
+    #[error("the Unix socket {} can't be protected: {reason}", path.display())]
+    UnixSocket {
+        /// Its path.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
     /// A table is full.
     #[error("{wanted} entries are more than the map {name} holds ({limit})")]
     TooMany {

@@ -12,8 +12,8 @@ use std::path::Path;
 use aya::Ebpf;
 use interdict_abi::{Hook, Offsets};
 
-pub(crate) use sockets::UnixSockets;
 pub use sockets::UnixSocket;
+pub(crate) use sockets::UnixSockets;
 
 use crate::CgroupRoot;
 
@@ -52,9 +52,10 @@ pub(crate) fn attach(
     offsets: &Offsets,
 ) -> Vec<Hardening> {
     let mut all = lsm::attach(ebpf, links, maps, offsets);
-    let sees_sockets = [Hook::LsmUnixConnect, Hook::LsmUnixSend]
-        .iter()
-        .all(|hook| all.iter().any(|one| one.hook == *hook && one.state == State::Active));
+    let sees_sockets = [Hook::LsmUnixConnect, Hook::LsmUnixSend].iter().all(|hook| {
+        all.iter()
+            .any(|one| one.hook == *hook && one.state == State::Active)
+    });
     all.extend(unix::attach(root, links, maps, offsets, sees_sockets));
     for Hardening { hook, state } in &all {
         match state {

@@ -56,14 +56,27 @@ pub(crate) fn attach_all(ebpf: &mut Ebpf, root: &CgroupRoot, links: &Path) -> Re
         outcome.programs.insert(hook, id);
         let program = program.fd().map_err(KernelError::program(hook.name()))?.as_fd();
         let pin = links.join(hook.name());
-        if adopt(hook, program, &pin)? {
+        if place(hook, program, cgroup.as_fd(), &pin)? {
             outcome.adopted += 1;
         } else {
-            attach(hook, program, cgroup.as_fd(), &pin)?;
             outcome.attached += 1;
         }
     }
     Ok(outcome)
+}
+
+/// Puts a loaded program into its pinned link (`true`), or makes and pins a new one (`false`).
+pub(crate) fn place(
+    hook: Hook,
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+    pin: &Path,
+) -> Result<bool, KernelError> {
+    if adopt(hook, program, pin)? {
+        return Ok(true);
+    }
+    attach(hook, program, cgroup, pin)?;
+    Ok(false)
 }
 
 fn program(ebpf: &mut Ebpf, hook: Hook) -> Result<&mut Program, KernelError> {
@@ -145,6 +158,15 @@ pub(crate) fn is_at_root(hook: Hook, info: &LinkInfo) -> bool {
         }
         _ => false,
     }
+}
+
+/// The required hooks whose links are pinned here and are where they must be.
+pub(crate) fn pinned(links: &Path) -> impl Iterator<Item = Hook> {
+    ORDER.into_iter().filter(|hook| {
+        Link::open(links.join(hook.name()))
+            .and_then(|link| link.info())
+            .is_ok_and(|info| is_at_root(*hook, &info))
+    })
 }
 
 /// The kernel's number for the place where a hook's program is attached; `None` for hooks that are not of a cgroup.

@@ -12,6 +12,7 @@ use interdict_abi::{
     config_flag, mode, name,
 };
 
+use crate::harden::{self, Hardening, UnixSockets};
 use crate::object::object;
 use crate::pins::{self, DEFAULT_PIN_ROOT, Pins};
 use crate::scope::{self, Follower, ScopeMap};
@@ -70,6 +71,8 @@ pub struct Kernel {
     events: PathBuf,
     adopted: bool,
     programs: Mutex<BTreeMap<Hook, u32>>,
+    hardening: Vec<Hardening>,
+    pub(crate) unix: UnixSockets,
     pins: Pins,
 }
 
@@ -127,6 +130,7 @@ impl Kernel {
             adopted = outcome.adopted,
             "programs are at the cgroup2 root"
         );
+        let hardening = harden::attach(&mut ebpf, &root, &pins.links, &pins.maps, &config.offsets);
         #[cfg(feature = "log")]
         crate::log::follow(&mut ebpf);
 
@@ -153,6 +157,8 @@ impl Kernel {
             events: pins.maps.join(name::EVENTS),
             adopted: outcome.adopted > 0 && outcome.attached == 0,
             programs: Mutex::new(outcome.programs),
+            hardening,
+            unix: UnixSockets::open(&pins.maps)?,
             pins,
         })
     }
@@ -161,6 +167,12 @@ impl Kernel {
     #[must_use]
     pub fn adopted(&self) -> bool {
         self.adopted
+    }
+
+    /// What came of each optional hook when the programs were attached. See [`coverage`](crate::coverage).
+    #[must_use]
+    pub fn hardening(&self) -> &[Hardening] {
+        &self.hardening
     }
 
     /// The cgroup2 root.

@@ -38,6 +38,18 @@ pub(crate) fn link_create(
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Attaches a loaded program of a security module to its hook (BPF_LINK_CREATE, or on kernels that have it not for these,
+/// BPF_RAW_TRACEPOINT_OPEN, as libbpf chooses).
+pub(crate) fn lsm_link_create(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is open for the call; there is no target, and null options are allowed.
+    let fd = unsafe {
+        libbpf_sys::bpf_link_create(program.as_raw_fd(), 0, libbpf_sys::BPF_LSM_MAC, std::ptr::null())
+    };
+    let fd = answer(fd)?;
+    // SAFETY: the kernel just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Replaces the program of a link, atomically (BPF_LINK_UPDATE). aya has no wrapper for cgroup links.
 pub(crate) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both descriptors are open for the call; null options are allowed.

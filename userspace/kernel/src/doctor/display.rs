@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Attached, Probe, Report, Shortfall};
+use super::{Attached, Coverage, Probe, Report, Shortfall};
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,6 +18,8 @@ impl fmt::Display for Report {
             bpf_allowed,
             features,
             attached,
+            pinned,
+            coverage,
             shortfalls,
         } = self;
         let path = |path: &Option<std::path::PathBuf>| {
@@ -90,6 +92,38 @@ impl fmt::Display for Report {
                 "  {whose:<10} {name:<16} {attach_type:<26} cgroup {cgroup_id}, link {link_id}, program {program_id}, \
                  tag {tag}"
             )?;
+        }
+        writeln!(
+            out,
+            "\nways around, {}",
+            if *pinned {
+                "by what is attached"
+            } else {
+                "by what this kernel would take"
+            }
+        )?;
+        for Coverage {
+            technique,
+            closed_by,
+            gap,
+        } in coverage
+        {
+            let by = closed_by.join(", ");
+            match gap {
+                None => writeln!(out, "  closed  {technique} ({by})")?,
+                Some(gap) => {
+                    let narrowed = if by.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" (narrowed by {by})")
+                    };
+                    writeln!(
+                        out,
+                        "  GAP     {technique}{narrowed}\n    consequence: {}\n    remedy:      {}",
+                        gap.consequence, gap.remedy
+                    )?;
+                }
+            }
         }
         if shortfalls.is_empty() {
             return writeln!(out, "\nnothing falls short");

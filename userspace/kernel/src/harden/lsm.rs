@@ -31,7 +31,8 @@ pub(super) const ALL: [(Hook, &str); 11] = [
 
 const NOT_RUN: &str =
     "the kernel takes security module programs but does not run them: boot with `bpf` in the list `lsm=`";
-const NO_BTF: &str = "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF), without which these programs can't be loaded";
+const NO_BTF: &str =
+    "the kernel has no BTF (CONFIG_DEBUG_INFO_BTF), without which these programs can't be loaded";
 
 /// Attaches what the kernel takes.
 pub(super) fn attach(ebpf: &mut Ebpf, links: &Path, maps: &Path, offsets: &Offsets) -> Vec<Hardening> {
@@ -74,11 +75,20 @@ fn knows(hook: Hook, offsets: &Offsets) -> bool {
     let dentry = [offsets.dentry_inode, offsets.dentry_parent, offsets.dentry_name];
     let unix = [offsets.unix_dentry, offsets.inode_super, offsets.super_device];
     // Numbers that may well be 0 (the first field of a structure) are not among these.
-    let all = |groups: &[&[u32]]| groups.iter().flat_map(|group| group.iter()).all(|offset| *offset != 0);
+    let all = |groups: &[&[u32]]| {
+        groups
+            .iter()
+            .flat_map(|group| group.iter())
+            .all(|offset| *offset != 0)
+    };
     match hook {
         Hook::LsmUnixConnect => all(&[&unix, &dentry]),
         Hook::LsmUnixSend => all(&[&unix, &dentry, &[offsets.socket_sock]]),
-        Hook::LsmFileOpen => all(&[&inode, &dentry, &[offsets.file_mode, offsets.file_dentry, offsets.file_inode]]),
+        Hook::LsmFileOpen => all(&[
+            &inode,
+            &dentry,
+            &[offsets.file_mode, offsets.file_dentry, offsets.file_inode],
+        ]),
         Hook::LsmUnlink | Hook::LsmRename => all(&[&inode]),
         Hook::LsmUnmount => all(&[&[offsets.mount_super, offsets.super_magic]]),
         Hook::LsmPtrace | Hook::LsmKill => all(&[&[offsets.task_tgid]]),
@@ -95,7 +105,9 @@ fn load(ebpf: &mut Ebpf, hook: Hook, kernel_name: &str, btf: &Btf) -> Result<Own
     program.load(kernel_name, btf).map_err(|error| {
         tracing::debug!(hook = hook.name(), %error, "not loaded");
         match &error {
-            ProgramError::LoadError { io_error, .. } if io_error.kind() == io::ErrorKind::PermissionDenied => {
+            ProgramError::LoadError { io_error, .. }
+                if io_error.kind() == io::ErrorKind::PermissionDenied =>
+            {
                 "the kernel refuses programs of the security modules to this process".to_owned()
             }
             error => format!("the kernel refused the program: {}", root_cause(error)),

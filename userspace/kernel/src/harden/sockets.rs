@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aya::maps::{HashMap, Map, MapData, MapError};
 use inotify::{Inotify, WatchMask};
-use interdict_abi::{Protect, UnixKey, entries, name, protect_flag};
+use interdict_abi::{Protect, UnixKey, entries, name, protect_flag, unix_kind};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::{Kernel, KernelError};
@@ -76,25 +76,48 @@ impl UnixSockets {
         let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
         // Two at once would each undo what the other does.
         *follower = None;
-        synchronise(&self.table, sockets)?;
+        let mut seen = Seen::new();
+        synchronise(&self.table, sockets, &mut seen)?;
         if !sockets.is_empty() {
-            *follower = Some(Follower::start(sockets.to_vec(), Arc::clone(&self.table))?);
+            *follower = Some(Follower::start(sockets.to_vec(), seen, Arc::clone(&self.table))?);
         }
         Ok(())
     }
 }
 
+/// The inodes last seen at each path.
+type Seen = BTreeMap<PathBuf, Vec<UnixKey>>;
+
 /// Makes the table hold what the paths are now. New entries go in before old ones go out.
+///
+/// A socket that is no longer at its path may listen under another name, so its inode is protected until there is another
+/// one at the path.
 fn synchronise(
     table: &Mutex<HashMap<MapData, UnixKey, Protect>>,
     sockets: &[UnixSocket],
+    seen: &mut Seen,
 ) -> Result<(), KernelError> {
     let mut wanted: BTreeMap<UnixKey, Protect> = BTreeMap::new();
     for socket in sockets {
-        for key in keys::of(&socket.path) {
+        let mut keys = keys::of(&socket.path);
+        let inodes: Vec<_> = keys
+            .iter()
+            .filter(|key| key.kind == unix_kind::INODE)
+            .copied()
+            .collect();
+        if !inodes.is_empty() {
+            seen.insert(socket.path.clone(), inodes);
+        } else if let Some(last) = seen.get(&socket.path) {
+            keys.extend(last);
+        }
+        for key in keys {
             wanted.entry(key).or_insert(Protect {
                 service: socket.service,
-                flags: if socket.fail_open { protect_flag::FAIL_OPEN } else { 0 },
+                flags: if socket.fail_open {
+                    protect_flag::FAIL_OPEN
+                } else {
+                    0
+                },
             });
         }
     }
@@ -113,7 +136,9 @@ fn synchronise(
     }
     for (key, value) in &wanted {
         if held.get(key) != Some(value) {
-            table.insert(key, value, 0).map_err(KernelError::written(name::UNIX))?;
+            table
+                .insert(key, value, 0)
+                .map_err(KernelError::written(name::UNIX))?;
         }
     }
     for key in held.keys().filter(|key| !wanted.contains_key(key)) {
@@ -128,6 +153,7 @@ fn synchronise(
 impl Follower {
     fn start(
         sockets: Vec<UnixSocket>,
+        mut seen: Seen,
         table: Arc<Mutex<HashMap<MapData, UnixKey, Protect>>>,
     ) -> Result<Self, KernelError> {
         let failed = KernelError::io;
@@ -136,7 +162,7 @@ impl Follower {
         let (stop, wake) = std::io::pipe().map_err(failed("watching", watched))?;
         let thread = std::thread::Builder::new()
             .name("unix-sockets".to_owned())
-            .spawn(move || follow(inotify, &stop, &sockets, &table))
+            .spawn(move || follow(inotify, &stop, &sockets, &mut seen, &table))
             .map_err(failed("watching", watched))?;
         Ok(Self {
             wake: Some(wake),
@@ -159,6 +185,7 @@ fn follow(
     mut inotify: Inotify,
     stop: &PipeReader,
     sockets: &[UnixSocket],
+    seen: &mut Seen,
     table: &Mutex<HashMap<MapData, UnixKey, Protect>>,
 ) {
     let mut buffer = [0; 4096];
@@ -179,7 +206,7 @@ fn follow(
             }
         }
         // After the watches are set, so that nothing falls between.
-        match synchronise(table, sockets) {
+        match synchronise(table, sockets, seen) {
             Ok(()) => well = true,
             Err(error) => {
                 if well {

@@ -22,7 +22,10 @@ fn without_hooks_only_the_design_closes() {
 fn alternatives_close_what_they_close_whole() {
     let required: BTreeSet<_> = hooks::ORDER.into_iter().collect();
     let all = coverage(&required);
-    assert_eq!(of(&all, "io_uring").closed_by, ["connect4", "connect6", "sock_ops"]);
+    assert_eq!(
+        of(&all, "io_uring").closed_by,
+        ["connect4", "connect6", "sock_ops"]
+    );
     assert!(of(&all, "packet sockets").gap.is_some());
     assert!(of(&all, "the Unix socket").gap.is_some());
 
@@ -44,7 +47,10 @@ fn alternatives_close_what_they_close_whole() {
 
     let mut one_way = required;
     one_way.retain(|hook| !matches!(hook, Hook::Sendmsg4 | Hook::Sendmsg6));
-    assert_eq!(of(&coverage(&one_way), "UDP and QUIC to a protected address, unconn").closed_by, ["egress"]);
+    assert_eq!(
+        of(&coverage(&one_way), "UDP and QUIC to a protected address, unconn").closed_by,
+        ["egress"]
+    );
 }
 
 #[test]

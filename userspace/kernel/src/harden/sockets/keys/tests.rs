@@ -35,7 +35,10 @@ fn what_is_there_is_known_by_more() {
 
     let listener = UnixListener::bind(&socket).unwrap();
     let first = of(&socket);
-    assert_eq!(kinds(&first), [unix_kind::NAME, unix_kind::ENTRY, unix_kind::INODE]);
+    assert_eq!(
+        kinds(&first),
+        [unix_kind::NAME, unix_kind::ENTRY, unix_kind::INODE]
+    );
     assert_eq!(first[2].inode, fs::metadata(&socket).unwrap().ino());
     assert_eq!(first[1].name[..14], *b".s.PGSQL.5432\0");
 
