@@ -7,6 +7,7 @@ mod musl;
 mod oci;
 mod tree;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +27,9 @@ pub(crate) struct Options {
     /// Then try it: the unit by systemd's own judge, manifests and chart by Kubernetes' schemas, the image under runc
     #[arg(long)]
     check: bool,
+    /// Pack this static binary instead of building one
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
 }
 
 /// What is released, and when. The time is the commit's, so that one commit gives one set of bytes.
@@ -80,7 +84,11 @@ pub(crate) struct Made {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let started = Instant::now();
     let release = Release::of(workspace)?;
-    let built = binary::build(workspace, release.time)?;
+    let built = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => binary::build(workspace, release.time)?,
+    };
+    binary::ensure_static(&built)?;
     let made = pack(workspace, &release, &built)?;
     ui::done("everything is packed", started.elapsed());
     println!("\n{}", listing(&made.directory)?);
@@ -121,7 +129,7 @@ fn pack(workspace: &Workspace, release: &Release, built: &Path) -> Result<Made> 
     let mut sums = String::new();
     for (name, _) in files(&made.directory)? {
         let digest = sha256(&fs::read(made.directory.join(&name))?);
-        sums.push_str(&format!("{digest}  {name}\n"));
+        writeln!(sums, "{digest}  {name}")?;
     }
     fs::write(made.directory.join("SHA256SUMS"), sums)?;
     ui::done("archives and image", started.elapsed());

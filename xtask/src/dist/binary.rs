@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -40,15 +40,21 @@ pub(crate) fn build(workspace: &Workspace, time: u64) -> Result<PathBuf> {
     musl::prepare(workspace, &target, &mut cargo)?;
     ui::step("static interdict", &mut cargo)?;
     let binary = workspace.target.join(&target).join("release/interdict");
-    let bytes = fs::read(&binary).with_context(|| format!("cargo built no {}", binary.display()))?;
+    ensure!(binary.is_file(), "cargo built no {}", binary.display());
+    Ok(binary)
+}
+
+/// Refuses what is not static, or does not run here.
+pub(crate) fn ensure_static(binary: &Path) -> Result<()> {
+    let bytes = fs::read(binary).with_context(|| format!("{} can't be read", binary.display()))?;
     ensure!(
         !asks_for_a_loader(&bytes)?,
         "{} is not static: it asks for a dynamic loader",
         binary.display()
     );
-    let version = ui::output(Command::new(&binary).arg("--version"))?;
+    let version = ui::output(Command::new(binary).arg("--version"))?;
     ui::note(version.trim());
-    Ok(binary)
+    Ok(())
 }
 
 /// Keeps the folders of the machine that builds out of the binary.

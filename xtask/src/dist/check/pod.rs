@@ -61,7 +61,6 @@ pub(super) fn bundle(
             "cwd": "/",
             "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
             "noNewPrivileges": !yes(container, "/securityContext/allowPrivilegeEscalation"),
-            "rlimits": [{ "type": "RLIMIT_NOFILE", "soft": 65536, "hard": 65536 }],
         },
         "root": { "path": "rootfs", "readonly": yes(container, "/securityContext/readOnlyRootFilesystem") },
         "mounts": mounts,
