@@ -115,7 +115,7 @@ fn last_part(address: *const c_void, length: u32) -> Option<(u32, u32)> {
         }
         let nul = zeros(bytes);
         // All bytes before the first NUL; all there are if there is none.
-        let within = (nul & nul.wrapping_neg()).wrapping_sub(1);
+        let within = ((nul & nul.wrapping_neg()) >> 7).wrapping_sub(1);
         let mut slash = zeros(bytes ^ SLASHES) & within;
         if slash != 0 {
             slash |= slash >> 8;
