@@ -1,6 +1,6 @@
 //! What the kernel's side must do, tried on the kernel that this runs on: a host's or a virtual machine's.
 //!
-//! `interdict-vm-tests [--list] [FILTER]` runs every scenario whose name contains FILTER, each with programs, pins and
+//! `interdict-vm-tests [--list | --facts] [FILTER]` runs every scenario whose name contains FILTER, each with programs, pins and
 //! cgroups of its own, and prints one line for each and one at the end:
 //! ```text
 //! INTERDICT-VM case=connect4 result=pass ms=12 detail=-
@@ -13,6 +13,7 @@ mod bench;
 mod child;
 mod client;
 mod daemon;
+mod facts;
 mod raw;
 mod scenarios;
 mod server;
@@ -43,9 +44,15 @@ fn main() -> ExitCode {
             scenarios::all().for_each(|(name, _)| println!("{name}"));
             Ok(true)
         }
+        ["--facts"] => {
+            facts::print();
+            Ok(true)
+        }
         [] => run(""),
         [filter] if !filter.starts_with('-') => run(filter),
-        _ => Err(anyhow::anyhow!("usage: interdict-vm-tests [--list] [FILTER]")),
+        _ => Err(anyhow::anyhow!(
+            "usage: interdict-vm-tests [--list | --facts] [FILTER]"
+        )),
     };
     match answer {
         Ok(true) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ mod postgres;
 mod setup;
 mod test;
 mod ui;
+mod vm;
 mod workspace;
 
 use std::path::Path;
@@ -50,6 +51,8 @@ enum Task {
         /// Only tests whose name contains this
         filter: Option<String>,
     },
+    /// Run the kernel scenarios in virtual machines, on every supported kernel
+    Vm(vm::Options),
     /// Compare the proxy with a direct connection and with a bare copying proxy
     Bench(bench::Options),
     /// Make what is handed out: static binary, archive, container image, chart (target/dist)
@@ -99,6 +102,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         }
         Task::Demo { keep } => demo::run(&workspace, keep),
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref())),
+        Task::Vm(options) => vm::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Dist(options) => dist::run(&workspace, &options),
         Task::Ci { without } => Ok(ci::run(&workspace, &without)),

@@ -38,6 +38,15 @@ pub(crate) fn for_dist(check: bool) -> Result<()> {
     install(&missing)
 }
 
+/// Leaves the machine able to run virtual ones.
+pub(crate) fn for_machines() -> Result<()> {
+    let missing = needs::missing_for_machines()?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)
+}
+
 fn install(missing: &[&needs::Need]) -> Result<()> {
     if debian::is_here() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();

@@ -14,7 +14,7 @@ use crate::ui::stages::{Outcome, Stages};
 use crate::workspace::Workspace;
 
 /// All that runs on the host. Always the same set: cargo resolves features over it, and another set would be another build.
-const HOST: &[&str] = &["--workspace", "--exclude", "interdict-ebpf"];
+pub(crate) const HOST: &[&str] = &["--workspace", "--exclude", "interdict-ebpf"];
 
 /// Sets up, builds and tests. Whether nothing failed.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> bool {

@@ -30,6 +30,8 @@ enum When {
     DistributionCompiler,
     /// To build a linker for eBPF that is not there yet.
     LinkerFromSource,
+    /// Only for `vm`.
+    Machines,
 }
 
 const NEEDS: &[Need] = &[
@@ -172,6 +174,48 @@ const NEEDS: &[Need] = &[
         || host::program("ip").is_some(),
     ),
     need("npm", "npm", "fetching helm", When::DistCheck, || has("npm")),
+    need(
+        "qemu-system-x86",
+        "QEMU for x86-64",
+        "virtual machines",
+        When::Machines,
+        || has("qemu-system-x86_64"),
+    ),
+    need(
+        "busybox-static",
+        "busybox",
+        "virtual machines' user space",
+        When::Machines,
+        || has("busybox"),
+    ),
+    need(
+        "binutils",
+        "strip",
+        "virtual machines' user space",
+        When::Machines,
+        || has("strip"),
+    ),
+    need(
+        "xz-utils",
+        "xz",
+        "virtual machines' kernel modules",
+        When::Machines,
+        || has("xz"),
+    ),
+    need(
+        "kmod",
+        "depmod",
+        "virtual machines' kernel modules",
+        When::Machines,
+        || has("depmod"),
+    ),
+    need(
+        "debian-archive-keyring",
+        "Debian's keys",
+        "checking virtual machines' kernels",
+        When::Machines,
+        || exists("/usr/share/keyrings/debian-archive-keyring.gpg"),
+    ),
 ];
 
 const fn need(
@@ -197,7 +241,7 @@ pub(crate) fn missing(distribution_compiler: bool, linker: bool) -> Result<Vec<&
         .iter()
         .filter(|need| match need.when {
             When::Always => true,
-            When::Dist | When::DistCheck => false,
+            When::Dist | When::DistCheck | When::Machines => false,
             When::DistributionCompiler => distribution_compiler,
             // With a nightly, its own bpf-linker brings LLVM along.
             When::LinkerFromSource => linker && distribution_compiler,
@@ -210,6 +254,11 @@ pub(crate) fn missing(distribution_compiler: bool, linker: bool) -> Result<Vec<&
 pub(crate) fn missing_for_dist(check: bool) -> Result<Vec<&'static Need>> {
     let when = if check { When::DistCheck } else { When::Dist };
     absent(NEEDS.iter().filter(|need| need.when == when).collect())
+}
+
+/// What `vm` lacks.
+pub(crate) fn missing_for_machines() -> Result<Vec<&'static Need>> {
+    absent(NEEDS.iter().filter(|need| need.when == When::Machines).collect())
 }
 
 fn absent(asked: Vec<&'static Need>) -> Result<Vec<&'static Need>> {
