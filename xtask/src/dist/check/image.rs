@@ -28,7 +28,7 @@ const LISTENS_IN_NAMESPACES: bool = false;
 const PASSWORD: &str = "check";
 /// What must not be seen, and what is left of it.
 const SECRET: &str = "318-24-6071";
-const MASKED: &str = "*******6071";
+const MASKED: &str = "*****6071";
 const QUESTION: &str = "SELECT ssn FROM patients";
 /// The two ends of the agent's own network.
 const HOST_SIDE: &str = "10.213.7.1";
@@ -112,6 +112,9 @@ impl Stage {
                 _ => Ok(()),
             });
         }
+
+        // The daemon is let see the hierarchy, not change it.
+        fs::create_dir(root.join(enrolled.trim_start_matches('/')))?;
 
         let bundle = place.join("daemon");
         fs::create_dir_all(bundle.join("rootfs"))?;
