@@ -89,6 +89,7 @@ impl Place {
         Ok(Kernel::attach(&Settings {
             pin_root: self.pin_root.clone(),
             mode,
+            ..Settings::default()
         })?)
     }
 
@@ -97,7 +98,7 @@ impl Place {
         Workload {
             name: WORKLOAD.to_owned(),
             paths: vec![format!("{}/**", self.cgroup.display())],
-            units: Vec::new(),
+            ..Workload::default()
         }
     }
 }
@@ -246,6 +247,7 @@ pub(crate) fn destinations(servers: &[SocketAddr]) -> Result<Vec<Destination>> {
             },
             port: address.port(),
             service: SERVICE,
+            fail_open: false,
         })
         .collect())
 }

@@ -61,7 +61,12 @@ impl Child {
 
     /// This binary with these arguments.
     pub(crate) fn spawn(arguments: &[&str]) -> Result<Self> {
-        let mut process = Command::new("/proc/self/exe")
+        Self::run("/proc/self/exe", arguments)
+    }
+
+    /// A program with these arguments.
+    pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<Self> {
+        let mut process = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -119,11 +119,28 @@ pub(super) fn facts(address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
+/// Connects as another user.
+pub(super) fn as_user(user: u32, address: SocketAddr) -> Result<io::Result<TcpStream>> {
+    setgid(Gid::from_raw(user))?;
+    setuid(Uid::from_raw(user))?;
+    Ok(TcpStream::connect(address))
+}
+
+/// Lets another program connect, as a child.
+pub(super) fn through(program: &str, cgroup: &str, address: &str) -> Result<()> {
+    let status = std::process::Command::new(program)
+        .args(["--child", cgroup, "plain", address])
+        .status()?;
+    anyhow::ensure!(status.success(), "the child ended with {status}");
+    Ok(())
+}
+
 /// Tries to be the daemon.
 pub(super) fn attach(pins: &Path) {
     match Kernel::attach(&Settings {
         pin_root: pins.to_owned(),
         mode: Mode::Enforce,
+        ..Settings::default()
     }) {
         Ok(_) => println!("attached"),
         Err(error) => println!("{error}"),

@@ -60,6 +60,7 @@ fn workload(name: &str, paths: &[String], units: &[&str]) -> Workload {
         name: name.to_owned(),
         paths: paths.to_vec(),
         units: units.iter().map(|&unit| unit.to_owned()).collect(),
+        ..Workload::default()
     }
 }
 
