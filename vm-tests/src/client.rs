@@ -1,5 +1,7 @@
 //! The client: `--child CGROUP HOW ADDRESS…`. Joins the cgroup, connects, prints what it came to.
 
+mod harden;
+mod puppet;
 mod repeat;
 mod ways;
 
@@ -22,8 +24,19 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             repeat::run(address.parse()?);
             Ok(())
         }
+        ("puppet", []) => puppet::run(),
+        ("user", [user, address]) => {
+            tell(ways::as_user(user.parse()?, address.parse()?)?);
+            Ok(())
+        }
+        ("through", [program, address]) => ways::through(program, cgroup, address),
         ("close", [address, times]) => repeat::connect_and_close(address.parse()?, times.parse()?),
         ("facts", [address]) => ways::facts(address.parse()?),
+        ("harden", way) => harden::run(way),
+        ("harden-wait", []) => {
+            let _ = io::stdin().read(&mut [0])?;
+            Ok(())
+        }
         ("attach", [pins]) => {
             ways::attach(Path::new(pins));
             Ok(())

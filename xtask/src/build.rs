@@ -76,6 +76,9 @@ pub(crate) fn object(workspace: &Workspace, compiler: &Compiler) -> Result<PathB
         .args(compiler.flags());
     ui::step("eBPF programs", &mut cargo)?;
     let object = target.join(setup::TARGET).join("release/interdict-ebpf");
-    ensure!(object.is_file(), "cargo built no {}", object.display());
+    // The second is embedded from beside the first.
+    for built in [&object, &object.with_file_name("interdict-unix-ebpf")] {
+        ensure!(built.is_file(), "cargo built no {}", built.display());
+    }
     Ok(object)
 }
