@@ -89,7 +89,9 @@ impl Namespace {
                 drop(file);
                 let works = cookie.is_ok();
                 if ready.send(cookie).is_ok() && works {
-                    queue.into_iter().for_each(|job| job());
+                    for job in queue {
+                        job();
+                    }
                 }
             })
             .map_err(|source| failed("starting a thread for", source))?;

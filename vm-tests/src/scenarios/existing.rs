@@ -131,7 +131,11 @@ fn cut() -> Result<Outcome> {
         };
         let (mut puppet, mut server) = before.connected(&before.place, &to)?;
         let (mut neighbour, mut of_neighbour) = before.connected(&before.outside, &to)?;
-        ensure!(before.find()?.is_empty(), "nobody is enrolled: {:?}", before.find()?);
+        ensure!(
+            before.find()?.is_empty(),
+            "nobody is enrolled: {:?}",
+            before.find()?
+        );
         before.enrol()?;
         let found = before.find_of(&puppet)?;
         before.cut(&found, &mut puppet, &mut server)?;
@@ -278,7 +282,11 @@ fn passed_in() -> Result<Outcome> {
         anyhow::Ok(said)
     })?;
     ensure!(said == "ok", "{said}");
-    ensure!(before.find()?.is_empty(), "the daemon's own socket: {:?}", before.find()?);
+    ensure!(
+        before.find()?.is_empty(),
+        "the daemon's own socket: {:?}",
+        before.find()?
+    );
     drop(ours);
     let found = before.find_of(&puppet)?;
     before.cut(&found, &mut puppet, &mut server)?;

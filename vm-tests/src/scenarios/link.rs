@@ -117,7 +117,9 @@ fn ask(kind: u16, flags: u16, body: &[u8]) -> io::Result<()> {
     let mut answer = [0; 4096];
     let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
     // struct nlmsghdr, then struct nlmsgerr, which begins with the error.
-    let error = answer.get(..length).and_then(|answer| answer.get(16..20)?.try_into().ok());
+    let error = answer
+        .get(..length)
+        .and_then(|answer| answer.get(16..20)?.try_into().ok());
     match error.map(i32::from_ne_bytes) {
         Some(0) => Ok(()),
         Some(number) => Err(io::Error::from_raw_os_error(number.saturating_neg())),

@@ -74,7 +74,9 @@ fn accept(listener: &TcpListener) -> Result<(TcpStream, SocketAddr)> {
     use std::os::fd::AsFd as _;
     let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::from(5_000_u16))?;
-    listener.accept().context("nothing came to the listener within 5 s")
+    listener
+        .accept()
+        .context("nothing came to the listener within 5 s")
 }
 
 /// EPERM until the listener is published; the kernel tells of the namespace by itself, once, before anything is refused
@@ -136,7 +138,9 @@ fn of_other_user() -> Result<Outcome> {
     ensure!(puppet.line()? == "here");
     let said = puppet.tell("unshare-user")?;
     if said != "ok" {
-        return Ok(Outcome::Skip(format!("user namespaces can't be made here: {said}")));
+        return Ok(Outcome::Skip(format!(
+            "user namespaces can't be made here: {said}"
+        )));
     }
     ok(&mut puppet, "loopback")?;
     let followed = Followed::open(&bench, Namespace::of_process(puppet.id())?)?;

@@ -92,22 +92,27 @@ impl Existing {
 
     async fn sweep(&mut self, told: &mut Told) {
         let namespaces = self.namespaces.borrow_and_update().clone();
-        let candidates = match Candidates::find(&namespaces, &self.tables).await {
+        let mut candidates = match Candidates::find(&namespaces, &self.tables).await {
             Ok(candidates) => candidates,
-            Err(error) => return tracing::error!(%error, "connections from before can't be looked for"),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                return tracing::error!("connections from before can't be looked for: {error:#}");
+            }
         };
         drop(namespaces);
         let mut whole = candidates.failed.is_empty();
-        for error in &candidates.failed {
+        for error in std::mem::take(&mut candidates.failed) {
             // A namespace may go meanwhile.
-            tracing::warn!(error = format!("{error:#}"), "the sockets of a namespace can't be listed");
+            let error = anyhow::Error::new(error);
+            tracing::warn!("the sockets of a namespace can't be listed: {error:#}");
         }
         self.tell_gaps(&candidates, told).await;
         let (kernel, tables) = (Arc::clone(&self.kernel), Arc::clone(&self.tables));
         let found = match spawn_blocking(move || candidates.judge(&kernel, &tables)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                tracing::error!(error = format!("{error:#}"), "connections from before can't be judged");
+                let error = anyhow::Error::new(error);
+                tracing::error!("connections from before can't be judged: {error:#}");
                 whole = false;
                 Vec::new()
             }
@@ -122,7 +127,8 @@ impl Existing {
                 HashSet::new()
             };
             if let Err(error) = self.kernel.keep_only(&keep) {
-                tracing::error!(error = format!("{error:#}"), "connections that are over can't be forgotten");
+                let error = anyhow::Error::new(error);
+                tracing::error!("connections that are over can't be forgotten: {error:#}");
             }
         }
         for one in found {
@@ -180,7 +186,9 @@ impl Existing {
         if matches!(result, "ended" | "left" | "gone") {
             tracing::warn!("{message}");
         } else {
-            tracing::error!("{message}; the egress guard drops its packets if its socket's cgroup is in scope");
+            tracing::error!(
+                "{message}; the egress guard drops its packets if its socket's cgroup is in scope"
+            );
         }
         let mut detail = BTreeMap::from([
             ("service".to_owned(), service),
@@ -213,7 +221,8 @@ impl Existing {
             );
             tracing::warn!("{message}");
             let detail = [("transport".to_owned(), name.to_owned())];
-            self.write(detailed("gap", "daemon", message, detail.into())).await;
+            self.write(detailed("gap", "daemon", message, detail.into()))
+                .await;
         }
     }
 

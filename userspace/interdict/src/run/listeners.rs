@@ -1,13 +1,12 @@
 //! Where connections are accepted.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use interdict_proxy::{Accepted, Workers};
+use interdict_proxy::{Accepted, Dialer, Workers};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
@@ -26,49 +25,9 @@ pub(super) fn explicit(
         let Some(address) = service.listen else { continue };
         let listener =
             bind(address).with_context(|| format!("service {}: listening on {address}", service.name))?;
-        tasks.spawn(accept(listener, Some(index), 0, Arc::clone(workers)));
+        tasks.spawn(accept(listener, Some(index), 0, None, Arc::clone(workers)));
     }
     Ok(())
-}
-
-/// Ports of the listeners for redirected connections.
-pub(super) struct Redirected {
-    pub(super) v4: u16,
-    pub(super) v6: Option<u16>,
-    pub(super) netns_cookie: u64,
-}
-
-/// Opens the listeners for redirected connections on loopback; IPv6 is left out where the host has none.
-pub(super) fn redirected(workers: &Arc<Workers>, tasks: &mut JoinSet<()>) -> anyhow::Result<Redirected> {
-    let v4 = bind_one_of(Ipv4Addr::LOCALHOST.into()).context("listening on 127.0.0.1")?;
-    let netns_cookie = interdict_kernel::netns_cookie(&v4).context("the cookie of the network namespace")?;
-    let mut ports = Redirected {
-        v4: v4.local_addr()?.port(),
-        v6: None,
-        netns_cookie,
-    };
-    if let Ok(v6) = bind_one_of(Ipv6Addr::LOCALHOST.into()) {
-        ports.v6 = Some(v6.local_addr()?.port());
-        tasks.spawn(accept(v6, None, netns_cookie, Arc::clone(workers)));
-    }
-    tasks.spawn(accept(v4, None, netns_cookie, Arc::clone(workers)));
-    Ok(ports)
-}
-
-/// Ports for redirected connections: below those that the kernel gives out by itself, so that no socket of an agent gets
-/// one by chance while no daemon holds it.
-const PORTS: RangeInclusive<u16> = 15_900..=15_999;
-
-fn bind_one_of(address: IpAddr) -> io::Result<TcpListener> {
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for port in PORTS {
-        match bind(SocketAddr::new(address, port)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -83,7 +42,15 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn accept(listener: TcpListener, service: Option<usize>, netns_cookie: u64, workers: Arc<Workers>) {
+/// Hands on what comes to a listener until the session threads end. `dialer` makes the sockets towards services, if that is
+/// not to be done in the daemon's own namespace.
+pub(super) async fn accept(
+    listener: TcpListener,
+    service: Option<usize>,
+    netns_cookie: u64,
+    dialer: Option<Arc<dyn Dialer>>,
+    workers: Arc<Workers>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match stream.into_std() {
@@ -92,6 +59,7 @@ async fn accept(listener: TcpListener, service: Option<usize>, netns_cookie: u64
                         stream,
                         service,
                         netns_cookie,
+                        dialer: dialer.clone(),
                     }) {
                         return;
                     }

@@ -241,7 +241,11 @@ impl Follower {
         let (v4, v6) = (ports.first().copied(), ports.get(1).copied());
         self.kernel.publish_listener(cookie, v4, v6)?;
         if !own {
-            tracing::info!(cookie, inode = namespace.inode(), "a network namespace is followed");
+            tracing::info!(
+                cookie,
+                inode = namespace.inode(),
+                "a network namespace is followed"
+            );
         }
         let followed = Followed {
             namespace,
@@ -295,7 +299,10 @@ impl Follower {
     fn forget_stale(&self) {
         let published = match self.tables.published() {
             Ok(published) => published,
-            Err(error) => return tracing::error!(%error, "published listeners can't be read"),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                return tracing::error!("published listeners can't be read: {error:#}");
+            }
         };
         for cookie in published {
             let served = self.followed.values().any(|one| one.namespace.cookie() == cookie);
@@ -312,9 +319,7 @@ impl Follower {
 
     /// Whether it failed a moment ago.
     fn is_waiting(&self, key: u64) -> bool {
-        self.failures
-            .get(&key)
-            .is_some_and(|at| at.elapsed() < RETRY)
+        self.failures.get(&key).is_some_and(|at| at.elapsed() < RETRY)
     }
 
     /// Writes down, once in a while, that protected destinations are refused in a namespace that can't be followed.
@@ -328,8 +333,13 @@ impl Follower {
         }
         let [_, pid] = tasks;
         let reason = format!("{:#}", anyhow::Error::new(error));
-        tracing::error!(pid, reason, "a network namespace can't be followed: protected destinations are refused there");
-        let message = format!("protected destinations are refused in the network namespace of process {pid}: {reason}");
+        tracing::error!(
+            pid,
+            reason,
+            "a network namespace can't be followed: protected destinations are refused there"
+        );
+        let message =
+            format!("protected destinations are refused in the network namespace of process {pid}: {reason}");
         let detail = [("pid".to_owned(), pid.to_string()), ("reason".to_owned(), reason)];
         let event = detailed("namespace_unreachable", "daemon", message, detail.into());
         if let Err(error) = self.audit.append(vec![event]).await {
@@ -343,6 +353,7 @@ fn withdraw(kernel: &Kernel, tables: &Tables, cookie: u64) {
         .withdraw_listener(cookie)
         .and_then(|()| tables.tell_again(cookie));
     if let Err(error) = done {
-        tracing::error!(%error, cookie, "a listener could not be withdrawn");
+        let error = anyhow::Error::new(error);
+        tracing::error!(cookie, "a listener could not be withdrawn: {error:#}");
     }
 }

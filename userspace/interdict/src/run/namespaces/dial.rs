@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use interdict_kernel::Namespace;
-use interdict_proxy::{Dialled, Dialer};
+use interdict_proxy::{Dialer, Dialled};
 
 /// Makes sockets in a namespace, without keeping it alive.
 #[derive(Debug)]
