@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let kernel = Kernel::attach(&Settings {
         pin_root: PathBuf::from(pins),
         mode: Mode::Enforce,
+        ..Settings::default()
     })?;
     let proxy = Proxy::start(&kernel.flows())?;
     let ports = (proxy.v4.address.port(), proxy.v6.address.port());
@@ -25,7 +26,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     kernel.scope(&[Workload {
         name: WORKLOAD.to_owned(),
         paths: vec![format!("{cgroup}/**")],
-        units: Vec::new(),
+        ..Workload::default()
     }])?;
     kernel.protect(&destinations(&[address])?)?;
     println!("ready adopted={} port={}", kernel.adopted(), ports.0);

@@ -195,6 +195,7 @@ fn destinations_replaced() -> Result<Outcome> {
         prefix,
         port: address.port(),
         service: SERVICE,
+        fail_open: false,
     };
     let kept = one(bench.v4.address, 32);
     let mut client = bench.client(&["loop", &bench.v4.address.to_string()])?;
