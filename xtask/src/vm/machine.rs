@@ -37,11 +37,12 @@ impl Accelerator {
         }
     }
 
-    /// Emulated processors wait for each other's turns on the host's: two make a busy host slower than one.
+    /// Emulated processors wait for each other's turns on the host's: two make a busy host slower than one. And QEMU 7.2
+    /// spoils the flags at some `cmpxchg16b`, of which Linux 6.12 then dies while booting; without it Linux uses locks.
     const fn arguments(self) -> [&'static str; 6] {
         match self {
             Self::Kvm => ["-accel", "kvm", "-cpu", "host", "-smp", "2"],
-            Self::Tcg => ["-accel", "tcg", "-cpu", "max", "-smp", "1"],
+            Self::Tcg => ["-accel", "tcg", "-cpu", "max,-cx16", "-smp", "1"],
         }
     }
 }
