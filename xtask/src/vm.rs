@@ -276,7 +276,7 @@ impl Run<'_> {
             None => boot(accelerator)?,
         };
         spinner.finish_and_clear();
-        let flaw = flaw(&ended, &console);
+        let flaw = flaw(&ended);
         if let Some(flaw) = &flaw {
             ui::warn(&format!("{name}: {flaw}"));
             show_end(&console);
@@ -302,17 +302,13 @@ impl Run<'_> {
 }
 
 /// Why the run is not a whole one.
-fn flaw(ended: &Ended, console: &Path) -> Option<String> {
+fn flaw(ended: &Ended) -> Option<String> {
     let flaw = ended.transcript.flaw()?;
-    let how = if ended.timed_out {
-        format!(", and was ended after {}", ui::seconds(ended.took))
+    Some(if ended.timed_out {
+        format!("{flaw}, and was given up after {}", ui::seconds(ended.took))
     } else {
-        String::new()
-    };
-    Some(format!(
-        "{flaw}{how} (its console: {})",
-        console.file_name().unwrap_or_default().display()
-    ))
+        flaw
+    })
 }
 
 /// The last that the kernel said.
