@@ -13,26 +13,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let (programs, unix) = (out.join("interdict.bpf.o"), out.join("interdict-unix.bpf.o"));
-    match env::var_os(OBJECT).filter(|path| !path.is_empty()) {
-        Some(object) => {
-            let object = PathBuf::from(object);
-            embed(&object, &programs)?;
-            let beside = object.with_file_name(UNIX);
-            if beside.exists() {
-                embed(&beside, &unix)?;
-            } else {
-                println!("cargo:rerun-if-changed={}", beside.display());
-                println!(
-                    "cargo:warning={} is missing: Unix sockets need it",
-                    beside.display()
-                );
-                fs::write(unix, [])?;
-            }
-        }
-        None => {
-            fs::write(programs, [])?;
+    if let Some(object) = env::var_os(OBJECT).filter(|path| !path.is_empty()) {
+        let object = PathBuf::from(object);
+        embed(&object, &programs)?;
+        let beside = object.with_file_name(UNIX);
+        if beside.exists() {
+            embed(&beside, &unix)?;
+        } else {
+            println!("cargo:rerun-if-changed={}", beside.display());
+            println!(
+                "cargo:warning={} is missing: Unix sockets need it",
+                beside.display()
+            );
             fs::write(unix, [])?;
         }
+    } else {
+        fs::write(programs, [])?;
+        fs::write(unix, [])?;
     }
     Ok(())
 }

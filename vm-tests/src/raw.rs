@@ -24,6 +24,12 @@ pub(crate) fn disconnect(socket: impl AsFd) -> io::Result<()> {
     }
 }
 
+/// Queues an entry whose pointers outlive its completion: the caller waits for that before it returns.
+pub(crate) fn submit(ring: &mut io_uring::IoUring, entry: &io_uring::squeue::Entry) -> io::Result<()> {
+    // SAFETY: see above.
+    unsafe { ring.submission().push(entry) }.map_err(io::Error::other)
+}
+
 /// Owns a descriptor that a message brought.
 pub(crate) fn own(received: RawFd) -> OwnedFd {
     // SAFETY: the kernel made it for this process as it was received, and each message is looked at once.
@@ -31,7 +37,7 @@ pub(crate) fn own(received: RawFd) -> OwnedFd {
 }
 
 /// Starts a child in the cgroup of this directory (`CLONE_INTO_CGROUP`, from 5.7), which ends at once.
-pub(crate) fn clone_into(cgroup: File) -> io::Result<()> {
+pub(crate) fn clone_into(cgroup: &File) -> io::Result<()> {
     const INTO_CGROUP: u64 = 1 << 33;
     // SAFETY: all-zero is a valid value of this structure of numbers.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &[&str]) -> Result<()> {
             .write(true)
             .open(file)
             .and_then(|mut file| file.write_all(b"0")),
-        ["clone", directory] => File::open(directory).and_then(crate::raw::clone_into),
+        ["clone", directory] => File::open(directory).and_then(|cgroup| crate::raw::clone_into(&cgroup)),
         _ => bail!("there is no such way"),
     };
     let number = match tried {

@@ -8,6 +8,7 @@ fn destination(text: &str, prefix: u8) -> Destination {
         prefix,
         port: 5432,
         service: 1,
+        fail_open: false,
     }
 }
 
@@ -61,7 +62,7 @@ proptest! {
     fn bits_behind_the_prefix_are_cleared(bits: u128, prefix in 0_u8..=128) {
         let address = std::net::Ipv6Addr::from_bits(bits);
         prop_assume!(!(prefix == 128 && address.to_canonical().is_unspecified()));
-        let (_, key) = key(&Destination { address: address.into(), prefix, port: 1, service: 0 }).unwrap();
+        let (_, key) = key(&Destination { address: address.into(), prefix, port: 1, service: 0, fail_open: false }).unwrap();
         let expected = if prefix == 0 { 0 } else { bits & (u128::MAX << (128 - u32::from(prefix))) };
         let found = key.address.0.iter().fold(0, |all, word| all << 32 | u128::from(u32::from_be(*word)));
         prop_assert_eq!(found, expected);
