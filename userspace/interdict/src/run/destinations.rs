@@ -78,10 +78,10 @@ impl Destinations {
     }
 
     /// Follows what changes: `protect` is given the whole list, and `tell` what changed.
-    pub(super) async fn follow(
+    pub(super) async fn follow<F: Future<Output = ()>>(
         mut self,
         protect: impl Fn(&[interdict_kernel::Destination]) -> Result<(), KernelError>,
-        tell: impl AsyncFn(Vec<Record>),
+        tell: impl Fn(Vec<Record>) -> F,
     ) {
         let changes = Changes::subscribe();
         if let Err(error) = &changes {

@@ -28,22 +28,9 @@ pub(super) async fn follow(
         let (client, node) = pods::connect().await?;
         let kernel = Arc::clone(&kernel);
         tasks.spawn(async move {
-            let tell = async |watch: Watch| {
-                let record = match watch {
-                    Watch::Changed => {
-                        kernel.reconsider();
-                        return;
-                    }
-                    Watch::Lost(reason) => event(
-                        "pods_unknown",
-                        "daemon",
-                        format!("the Kubernetes API does not tell of pods, new ones are refused: {reason}"),
-                    ),
-                    Watch::Found => event("pods_known", "daemon", "the Kubernetes API tells of pods again"),
-                };
-                if let Err(error) = audit.append(vec![record]).await {
-                    tracing::error!(%error, "what became of the watch of pods is not on the record");
-                }
+            let tell = |watch: Watch| {
+                let (kernel, audit) = (Arc::clone(&kernel), Arc::clone(&audit));
+                async move { told(watch, &kernel, &audit).await }
             };
             pods::watch(&judge.pods, client, &node, tell).await;
             tracing::error!("pods are no longer followed: restart the daemon");
@@ -62,4 +49,22 @@ pub(super) async fn follow(
         }
     });
     Ok(())
+}
+
+async fn told(watch: Watch, kernel: &Kernel, audit: &Audit) {
+    let record = match watch {
+        Watch::Changed => {
+            kernel.reconsider();
+            return;
+        }
+        Watch::Lost(reason) => event(
+            "pods_unknown",
+            "daemon",
+            format!("the Kubernetes API does not tell of pods, new ones are refused: {reason}"),
+        ),
+        Watch::Found => event("pods_known", "daemon", "the Kubernetes API tells of pods again"),
+    };
+    if let Err(error) = audit.append(vec![record]).await {
+        tracing::error!(%error, "what became of the watch of pods is not on the record");
+    }
 }

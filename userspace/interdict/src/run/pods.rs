@@ -105,7 +105,12 @@ pub(super) enum Watch {
 }
 
 /// Watches the pods of a node until it is dropped.
-pub(super) async fn watch(pods: &Pods, client: Client, node: &str, tell: impl AsyncFn(Watch)) {
+pub(super) async fn watch<F: Future<Output = ()>>(
+    pods: &Pods,
+    client: Client,
+    node: &str,
+    tell: impl Fn(Watch) -> F,
+) {
     let config = watcher::Config::default().fields(&format!("spec.nodeName={node}"));
     let watched = watcher::watcher(Api::<PartialObjectMeta<Pod>>::all(client), config).default_backoff();
     let mut watched = pin!(watched);

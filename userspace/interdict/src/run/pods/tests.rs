@@ -71,8 +71,8 @@ async fn pods_are_listed_and_watched() {
     let (sender, mut told) = mpsc::unbounded_channel();
     let watched = Arc::clone(&pods);
     tokio::spawn(async move {
-        watch(&watched, client, "node-1", async |watch| {
-            sender.send(watch).unwrap()
+        watch(&watched, client, "node-1", |watch| {
+            std::future::ready(sender.send(watch).unwrap())
         })
         .await;
     });
@@ -152,8 +152,8 @@ async fn an_api_that_is_away_is_told() {
     let (sender, mut told) = mpsc::unbounded_channel();
     let watched = Arc::clone(&pods);
     tokio::spawn(async move {
-        watch(&watched, client, "node-1", async |watch| {
-            sender.send(watch).unwrap()
+        watch(&watched, client, "node-1", |watch| {
+            std::future::ready(sender.send(watch).unwrap())
         })
         .await;
     });
