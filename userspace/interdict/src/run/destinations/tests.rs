@@ -148,7 +148,7 @@ async fn a_name_is_followed() {
     assert_eq!(event.detail["name"], "db.test.");
     assert!(destinations.wanted().is_empty());
 
-    *zone.lock().unwrap() = Some(vec![Ipv4Addr::new(192, 0, 2, 1)]);
+    *zone.lock().unwrap() = Some(vec![Ipv4Addr::new(198, 51, 100, 1)]);
     let protected = Arc::new(Mutex::new(Vec::new()));
     let (sender, mut records) = tokio::sync::mpsc::unbounded_channel();
     let seen = Arc::clone(&protected);
@@ -168,10 +168,10 @@ async fn a_name_is_followed() {
         assert_eq!(event.kind, "destination_changed");
         (event.detail["added"].clone(), event.detail["removed"].clone())
     };
-    assert_eq!(changed().await, ("192.0.2.1:5432".to_owned(), String::new()));
-    *zone.lock().unwrap() = Some(vec![Ipv4Addr::new(192, 0, 2, 2)]);
-    assert_eq!(changed().await, ("192.0.2.2:5432".to_owned(), String::new()));
-    let both: Vec<SocketAddr> = ["192.0.2.1:5432", "192.0.2.2:5432"]
+    assert_eq!(changed().await, ("198.51.100.1:5432".to_owned(), String::new()));
+    *zone.lock().unwrap() = Some(vec![Ipv4Addr::new(198, 51, 100, 2)]);
+    assert_eq!(changed().await, ("198.51.100.2:5432".to_owned(), String::new()));
+    let both: Vec<SocketAddr> = ["198.51.100.1:5432", "198.51.100.2:5432"]
         .map(|one| one.parse().unwrap())
         .into();
     let now = protected.lock().unwrap().clone();
