@@ -92,7 +92,11 @@ impl Child {
 
     /// Tells a puppet to do something, and reads what came of it.
     pub(crate) fn tell(&mut self, order: &str) -> Result<String> {
-        let mut input = self.process.stdin.as_ref().context("the child's input is closed")?;
+        let mut input = self
+            .process
+            .stdin
+            .as_ref()
+            .context("the child's input is closed")?;
         writeln!(input, "{order}")?;
         self.line()
     }

@@ -1,8 +1,10 @@
 //! The client: `--child CGROUP HOW ADDRESS…`. Joins the cgroup, connects, prints what it came to.
 
+mod around;
 mod harden;
 mod puppet;
 mod repeat;
+mod translated;
 mod ways;
 
 use std::fs;
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             ways::attach(Path::new(pins));
             Ok(())
         }
+        ("translated", [address]) => translated::run(address.parse()?),
         ("reconnect", [first, second]) => {
             tell(ways::reconnect(first.parse()?, second.parse()?));
             Ok(())

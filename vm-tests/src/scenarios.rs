@@ -1,11 +1,13 @@
 //! All scenarios.
 
+mod around;
 mod enrol;
 mod existing;
 mod harden;
 mod identity;
 mod lifecycle;
 pub(crate) mod link;
+mod liveness;
 mod namespaces;
 mod redirect;
 mod refuse;
@@ -18,6 +20,8 @@ pub(crate) fn all() -> impl Iterator<Item = Scenario> {
     [
         redirect::ALL,
         refuse::ALL,
+        around::ALL,
+        liveness::ALL,
         scope::ALL,
         enrol::ALL,
         identity::ALL,

@@ -11,7 +11,7 @@ use interdict_abi::{
 
 use crate::heart::is_alive;
 use crate::maps::{FLOW, PROTECT, PROXY, QUARANTINE};
-use crate::report::{config, count, enter, observing, tell};
+use crate::report::{config, count, enter, first_time, observing, tell};
 use crate::scope::scope;
 use crate::task;
 
@@ -72,6 +72,8 @@ pub(crate) fn decide(ctx: *mut c_void, hook: Hook, address: Address, port: u16, 
         }
         Verdict::Observed | Verdict::FailedOpen => {
             tell(hook, verdict, protocol, &flow);
+            // The egress guard would tell it once more.
+            first_time(told::SOCKET | flow.socket_cookie);
             forget(ctx, address);
             Decision::Leave
         }

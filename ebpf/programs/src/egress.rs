@@ -40,6 +40,10 @@ pub(crate) fn egress(ctx: SkBuffContext) -> i32 {
     let Some(scope) = scope(skb, config) else {
         return 1;
     };
+    // It tells the other side that a connection is over, and can't carry anything.
+    if target.is_reset {
+        return 1;
+    }
     // SAFETY: the helper takes the context.
     let cookie = unsafe { bpf_get_socket_cookie(skb.cast()) };
     if KEPT.get_ptr(cookie).is_some() {
@@ -135,4 +139,11 @@ pub(crate) fn load<const N: usize>(skb: *mut __sk_buff, offset: u32) -> Option<[
 pub(crate) fn ethertype(skb: *mut __sk_buff) -> u16 {
     // SAFETY: the kernel hands a valid context, of which this field may be read.
     u16::from_be(unsafe { read_volatile(addr_of!((*skb).protocol)) } as u16)
+}
+
+/// Bytes of a packet, from the network header on.
+#[inline(always)]
+pub(crate) fn size(skb: *mut __sk_buff) -> u32 {
+    // SAFETY: the kernel hands a valid context, of which this field may be read.
+    unsafe { read_volatile(addr_of!((*skb).len)) }
 }

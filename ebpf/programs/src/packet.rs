@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::__sk_buff;
 use interdict_abi::{Address, protocol};
 
-use crate::egress::{ethertype, load};
+use crate::egress::{ethertype, load, size};
 
 /// A packet's destination.
 pub(crate) struct Target {
@@ -13,6 +13,8 @@ pub(crate) struct Target {
     /// Whether the port could be read: fragments after the first have none.
     pub(crate) has_port: bool,
     pub(crate) protocol: u32,
+    /// Whether it is a TCP reset that carries nothing: the end of a connection that is being cut.
+    pub(crate) is_reset: bool,
 }
 
 const IPV4: u16 = 0x0800;
@@ -106,6 +108,16 @@ fn v6(skb: *mut __sk_buff) -> Option<Target> {
     with_port(skb, address, next, None)
 }
 
+/// Whether the TCP segment at `offset` says reset (RFC 9293) and ends with its header.
+#[inline(always)]
+fn is_bare_reset(skb: *mut __sk_buff, offset: u32) -> bool {
+    const RESET: u8 = 4;
+    let Some([length, flags]) = load(skb, offset + 12) else {
+        return false;
+    };
+    flags & RESET != 0 && offset + u32::from(length >> 4) * 4 == size(skb)
+}
+
 /// Reads the port from `offset`. Protocols that have none (ICMP, tunnels) carry no connection to a service.
 #[inline(always)]
 fn with_port(skb: *mut __sk_buff, address: Address, next: u8, offset: Option<u32>) -> Option<Target> {
@@ -115,6 +127,7 @@ fn with_port(skb: *mut __sk_buff, address: Address, next: u8, offset: Option<u32
         port: 0,
         has_port: false,
         protocol: number,
+        is_reset: false,
     };
     let ported = matches!(
         number,
@@ -131,6 +144,7 @@ fn with_port(skb: *mut __sk_buff, address: Address, next: u8, offset: Option<u32
     {
         target.port = u16::from_be_bytes([high, low]);
         target.has_port = true;
+        target.is_reset = number == protocol::TCP && is_bare_reset(skb, offset);
     }
     Some(target)
 }

@@ -15,10 +15,6 @@ mod tests;
 pub(crate) use client::{CallError, call};
 pub(crate) use peer::Peer;
 pub(crate) use protocol::{Quarantined, RefusalKind, Request, Response, Status};
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "for the daemon's end, which `run` puts up")
-)]
 pub(crate) use {
     protocol::{Cut, Refusal},
     server::{Handler, serve},

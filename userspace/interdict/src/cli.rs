@@ -41,6 +41,12 @@ pub(crate) enum Command {
     Ledger(Ledger),
     /// Cut a workload's connections and refuse new ones, until lifted. Sessions of other workloads go on.
     Quarantine(Quarantine),
+    /// Join a cgroup and connect: how the daemon tries its own redirect.
+    #[command(hide = true)]
+    Canary {
+        cgroup: PathBuf,
+        address: std::net::SocketAddr,
+    },
     /// Remove everything that is attached to the kernel. Protected destinations are open to everyone afterwards.
     ///
     /// The detach is put on the record before it is done: by the daemon if one runs, by this command otherwise.

@@ -1,6 +1,7 @@
 //! One file a command; here they are chosen, and their outcome becomes an exit code.
 
 mod audit;
+mod canary;
 mod check;
 mod detach;
 mod doctor;
@@ -62,6 +63,7 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
         Command::Status(arguments) => status::status(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
         Command::Quarantine(arguments) => quarantine::quarantine(arguments),
+        Command::Canary { cgroup, address } => canary::run(&cgroup, address).map(|()| Answer::Yes),
         Command::Detach(arguments) => detach::detach(&arguments.config.config, arguments.force),
     };
     match outcome {

@@ -1,36 +1,49 @@
 //! The daemon: opens the audit, attaches the kernel's side, listens, and waits for signals.
 
 mod addresses;
+mod canary;
 mod containers;
 mod destinations;
 mod enrolment;
+mod events;
+mod existing;
+mod heart;
 mod judge;
 mod kernel;
+mod ledger;
 mod listeners;
 mod names;
+mod namespaces;
+mod numbers;
+mod operator;
 mod pods;
 mod services;
 mod workloads;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use interdict_audit::Audit;
 use interdict_identity::{Limits, Resolver};
 use interdict_policy::PolicySet;
-use interdict_proxy::{Proxy, Workers};
+use interdict_proxy::{Live, Orders, Proxy, Workers};
 use interdict_record::{PolicyLoaded, Record};
 use interdict_session::Shared;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use self::operator::{Attached, Operator};
+use crate::admin::{self, Socket};
 use crate::record::{self, event, now};
 use crate::settings::{KernelMode, Settings};
 
 /// Memory for analysed statements.
 const ANALYSIS_CACHE: usize = 64 << 20;
+/// How long sessions may go on when the daemon stops, to finish a transaction.
+const DRAIN: Duration = Duration::from_secs(10);
 /// How long a client may take to start its session, and a service to accept a connection.
 const OPENING: Duration = Duration::from_secs(30);
 
@@ -53,15 +66,19 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
     let audit = Arc::new(record::open(&settings.audit)?);
     let policies = Arc::new(policies);
     let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
-    let (stop, shutdown) = watch::channel(false);
+    let (orders, told) = watch::channel(Orders::default());
+    let (stop, stopping) = watch::channel(false);
+    // Before anything is changed: a daemon that runs already must not be disturbed.
+    let door = Socket::bind(&settings.admin.socket)?;
 
     warn_without_effect(&settings);
     let enforced = settings.kernel.mode != KernelMode::Off;
-    let kernel = if enforced {
+    let mut kernel = if enforced {
         Some(kernel::Kernel::attach(&settings).await?)
     } else {
         None
     };
+    let live = Arc::new(Live::default());
     let proxy = Arc::new(Proxy {
         shared: Arc::clone(&shared),
         audit: Arc::clone(&audit),
@@ -69,12 +86,16 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         services: services::build(&settings)?,
         origins: kernel.as_ref().map(kernel::Kernel::origins),
         opening_timeout: OPENING,
-        shutdown,
+        drain: DRAIN,
+        live: Arc::clone(&live),
+        orders: told,
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = Arc::new(Workers::start(&proxy, cores).context("starting the session threads")?);
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     listeners::explicit(&settings, &workers, &mut tasks)?;
+    let programs = kernel.as_ref().map(|kernel| Arc::clone(&kernel.programs));
+    tasks.spawn(heart::keep(programs, Arc::clone(&workers)));
 
     // Everything is on the record before anything can be redirected.
     let mut first = vec![event(
@@ -83,20 +104,41 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         format!("interdict {} started", env!("CARGO_PKG_VERSION")),
     )];
     first.extend(policies_in_force(&policies));
-    audit.append(first).await?.durable().await?;
-    if let Some(kernel) = &kernel {
-        kernel.open(&workers, &mut tasks)?;
-        kernel.report(&audit, &mut tasks)?;
+    if let Some(kernel) = &mut kernel {
         let what = if kernel.adopted() {
             "took over the programs of an earlier daemon"
         } else {
             "attached the programs"
         };
-        let _queued = audit.append(vec![event("attach", "daemon", what)]).await?;
+        first.push(event("attach", "daemon", what));
+        first.extend(kernel.first_records());
     }
+    audit.append(first).await?.durable().await?;
+    let attached = match kernel {
+        Some(kernel) => {
+            let (programs, ledger) = (Arc::clone(&kernel.programs), Arc::clone(&kernel.ledger));
+            let mut following = JoinSet::new();
+            kernel.open(&workers, &audit, &mut following).await?;
+            Some(Attached {
+                programs,
+                ledger,
+                tasks: Mutex::new(following),
+            })
+        }
+        None => None,
+    };
+    let operator = Arc::new(Operator::new(
+        &settings,
+        Arc::clone(&audit),
+        attached,
+        live,
+        orders.clone(),
+    ));
+    tasks.spawn(admin::serve(door, Arc::clone(&operator), stopping));
     if policies.sources().next().is_none() {
         tracing::warn!("there are no policies: everything is recorded, nothing is masked or refused by rule");
     }
+    operator.ready();
     eprintln!("ready");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
@@ -108,8 +150,11 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         }
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    tasks.shutdown().await;
     stop.send_replace(true);
+    tasks.shutdown().await;
+    // Nothing is accepted any more; what runs may finish what it is at.
+    operator.end_following().await;
+    orders.send_modify(|orders| orders.stop = true);
     if let Some(workers) = Arc::into_inner(workers) {
         tokio::task::spawn_blocking(move || workers.join()).await?;
     }

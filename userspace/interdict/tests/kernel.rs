@@ -156,7 +156,9 @@ fn an_enrolled_psql_is_redirected_masked_recorded_and_refused_when_the_daemon_is
     assert!(first["executable"].as_str().unwrap().contains("psql"), "{first}");
     assert_eq!(first["origin_port"], server.port);
     assert_eq!(first["cgroup"], cgroup.name.as_str());
-    run(Command::new(interdict()).args(["detach", "--config"]).arg(&settings));
+    run(Command::new(interdict())
+        .args(["detach", "--config"])
+        .arg(&settings));
     assert_sound(&audit);
     let admin = audit_rows(&audit, "admin");
     assert!(admin.iter().any(|row| row["kind"] == "detach"), "{admin:?}");

@@ -16,7 +16,7 @@ use crate::{CgroupRoot, KernelError, sys};
 
 /// The hooks at the cgroup2 root without which there is no protection, in the order in which programs are attached and
 /// replaced: what refuses comes first, what is only told comes last, so that protection never weakens on the way.
-pub(crate) const ORDER: [Hook; 12] = [
+pub const ORDER: [Hook; 12] = [
     Hook::Egress,
     Hook::SockCreate,
     Hook::Sendmsg4,

@@ -12,6 +12,7 @@ use interdict_abi::{
     config_flag, mode, name,
 };
 
+use crate::doctor::{Coverage, coverage};
 use crate::harden::{self, Hardening, UnixSockets};
 use crate::object::object;
 use crate::pins::{self, DEFAULT_PIN_ROOT, Pins};
@@ -179,6 +180,19 @@ impl Kernel {
     #[must_use]
     pub fn cgroup_root(&self) -> &CgroupRoot {
         &self.root
+    }
+
+    /// Every known way around, and what closes it now.
+    #[must_use]
+    pub fn coverage(&self) -> Vec<Coverage> {
+        let mut in_force = harden::in_force(&self.pins.links, &self.pins.maps);
+        let missing = self.missing_hooks();
+        in_force.extend(
+            hooks::ORDER
+                .into_iter()
+                .filter(|hook| !missing.contains(&hook.name())),
+        );
+        coverage(&in_force)
     }
 
     pub(crate) fn pins(&self) -> &Pins {

@@ -43,6 +43,7 @@ pub use events::{Event, Events};
 pub use existing::{Candidates, Connection, Connections, Cut, Found, Holder, Tables, Transport};
 pub use flow::{Flow, FlowLookup, Flows, MemoryFlows};
 pub use harden::{Hardening, State as HardeningState, UnixSocket};
+pub use hooks::ORDER as REQUIRED_HOOKS;
 pub use interdict_abi::{Hook, SCHEMA, Verdict};
 pub use kernel::{Kernel, Mode, Settings};
 pub use ledger::LedgerRow;

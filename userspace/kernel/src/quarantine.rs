@@ -1,11 +1,22 @@
 //! Workloads that may reach nothing protected until somebody lifts it.
 
+use std::time::Duration;
+
 use aya::maps::MapError;
 use interdict_abi::name;
 
 use crate::heart::monotonic_ns;
 use crate::kernel::lock;
 use crate::{Kernel, KernelError, stable_id};
+
+/// A workload in quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Its number: [`stable_id`](crate::stable_id) of its name.
+    pub workload: u32,
+    /// For how long it has been, without the time that the host was asleep.
+    pub age: Duration,
+}
 
 impl Kernel {
     /// Refuses every connect of a workload to a protected destination from now on, also after a restart. What is
@@ -34,13 +45,20 @@ impl Kernel {
         }
     }
 
-    /// The numbers ([`stable_id`](crate::stable_id)) of the workloads in quarantine.
+    /// The workloads in quarantine.
     ///
     /// # Errors
     /// The kernel refused.
-    pub fn quarantined(&self) -> Result<Vec<u32>, KernelError> {
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, KernelError> {
+        let now = monotonic_ns();
         lock(&self.quarantine)
-            .keys()
+            .iter()
+            .map(|entry| {
+                entry.map(|(workload, since)| Quarantined {
+                    workload,
+                    age: Duration::from_nanos(now.saturating_sub(since)),
+                })
+            })
             .collect::<Result<_, _>>()
             .map_err(KernelError::read(name::QUARANTINE))
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::address::Address;
 use crate::live::Entered;
-use crate::{Accepted, Dialer, Origin, Proxy, Service, now};
+use crate::{Accepted, Dialer, Origin, Proxy, Service, Taken, now};
 
 /// What is known of a connection before a byte of it was read.
 pub(crate) struct Connection {
@@ -42,13 +42,13 @@ impl Proxy {
         let (index, origin) = if let Some(service) = accepted.service {
             (service, None)
         } else {
-            let found = self
-                .origins
-                .as_ref()
-                .and_then(|origins| origins.take(peer, local, accepted.netns_cookie));
-            match found {
-                Some(origin) => (origin.service, Some(origin)),
-                None => return self.refuse_unknown(peer, local).await,
+            let taken = self.origins.as_ref().map_or(Taken::Unknown, |origins| {
+                origins.take(peer, local, accepted.netns_cookie)
+            });
+            match taken {
+                Taken::Origin(origin) => (origin.service, Some(*origin)),
+                Taken::Own => return Ok(()),
+                Taken::Unknown => return self.refuse_unknown(peer, local).await,
             }
         };
         let service = self

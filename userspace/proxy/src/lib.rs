@@ -58,10 +58,21 @@ pub struct Origin {
     pub workload: Option<String>,
 }
 
+/// What is known of an accepted connection.
+#[derive(Clone, Debug)]
+pub enum Taken {
+    /// It was redirected.
+    Origin(Box<Origin>),
+    /// The daemon tries itself: nothing is to be done.
+    Own,
+    /// No connect hook announced it, or for no service there is.
+    Unknown,
+}
+
 /// Answers where an accepted connection came from.
 pub trait Origins: Send + Sync {
-    /// Takes the origin of a connection by its two addresses and the namespace of the listener; each can be taken once.
-    fn take(&self, peer: SocketAddr, local: SocketAddr, netns_cookie: u64) -> Option<Origin>;
+    /// Takes what is known of a connection by its two addresses and the namespace of the listener; each can be taken once.
+    fn take(&self, peer: SocketAddr, local: SocketAddr, netns_cookie: u64) -> Taken;
 }
 
 /// What every connection shares.

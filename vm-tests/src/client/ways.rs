@@ -28,7 +28,10 @@ pub(super) fn connect(how: &str, address: SocketAddr) -> Result<io::Result<TcpSt
         "netns" => unshare(CloneFlags::CLONE_NEWNET)
             .map_err(Into::into)
             .and_then(|()| TcpStream::connect(address)),
-        _ => bail!("no way to connect is called `{how}`"),
+        _ => match super::around::connect(how, address) {
+            Some(connected) => connected,
+            None => bail!("no way to connect is called `{how}`"),
+        },
     })
 }
 

@@ -55,7 +55,10 @@ fn user() -> Result<Outcome> {
         let words = ["user", &user.to_string(), &to.to_string()];
         Child::start(&elsewhere.directory(""), &words)?.got()
     };
-    bench.kernel.scope(&[users("people", &[USER, USER + 1]), users("others", &[USER + 1, USER + 2])])?;
+    bench.kernel.scope(&[
+        users("people", &[USER, USER + 1]),
+        users("others", &[USER + 1, USER + 2]),
+    ])?;
     for (user, owner) in [(USER, "people"), (USER + 1, "people"), (USER + 2, "others")] {
         let got = connect(user)?;
         ensure!(got == Got::proxy(to), "user {user}: {got:?}");
@@ -66,14 +69,19 @@ fn user() -> Result<Outcome> {
     ensure!(got == Got::direct(to), "another user: {got:?}");
 
     // A cgroup counts before a user.
-    bench.kernel.scope(&[users("people", &[USER]), bench.place.workload()])?;
+    bench
+        .kernel
+        .scope(&[users("people", &[USER]), bench.place.workload()])?;
     let words = ["user", &USER.to_string(), &to.to_string()];
     let got = bench.client(&words)?.got()?;
     ensure!(got == Got::proxy(to), "a user in a scoped cgroup: {got:?}");
     ensure!(workload(&bench)?.as_deref() == Some(crate::bench::WORKLOAD));
 
     let own = bench.kernel.scope(&[users("root", &[0])]);
-    ensure!(matches!(own, Err(KernelError::OwnProcessInScope { .. })), "{own:?}");
+    ensure!(
+        matches!(own, Err(KernelError::OwnProcessInScope { .. })),
+        "{own:?}"
+    );
     let got = connect(USER)?;
     ensure!(got == Got::proxy(to), "after a refused change: {got:?}");
     workload(&bench)?;
@@ -118,13 +126,17 @@ impl Drop for Copies {
 }
 
 fn no_place() -> Outcome {
-    Outcome::Skip("no file system here but overlayfs or btrfs, where files are not known by their numbers".to_owned())
+    Outcome::Skip(
+        "no file system here but overlayfs or btrfs, where files are not known by their numbers".to_owned(),
+    )
 }
 
 fn executable() -> Result<Outcome> {
     let bench = Bench::new()?;
     let elsewhere = Place::new_beside("elsewhere")?;
-    let Some(copies) = Copies::new()? else { return Ok(no_place()) };
+    let Some(copies) = Copies::new()? else {
+        return Ok(no_place());
+    };
     let to = bench.v4.address;
     let agent = copies.copy("agent-1")?;
     let cgroup = elsewhere.directory("").display().to_string();
@@ -134,39 +146,60 @@ fn executable() -> Result<Outcome> {
     };
     let own = fs::read_link("/proc/self/exe")?.display().to_string();
     let plain = ["plain", &to.to_string()];
-    bench.kernel.scope(&[executables("agents", &[copies.path("agent-*")])])?;
+    bench
+        .kernel
+        .scope(&[executables("agents", &[copies.path("agent-*")])])?;
     let got = run(&agent, &plain)?;
     ensure!(got == Got::proxy(to), "an enrolled file: {got:?}");
     ensure!(workload(&bench)?.as_deref() == Some("agents"));
     let got = run(&own, &plain)?;
-    ensure!(got == Got::direct(to), "another file with the same content: {got:?}");
+    ensure!(
+        got == Got::direct(to),
+        "another file with the same content: {got:?}"
+    );
     let got = run(&agent, &["through", &own, &to.to_string()])?;
     ensure!(got == Got::proxy(to), "what an enrolled file starts: {got:?}");
     workload(&bench)?;
 
     // Files that come later, whichever way.
     let later = copies.copy("agent-2")?;
-    eventually("a new file in scope", || Ok(run(&later, &plain)? == Got::proxy(to)))?;
+    eventually("a new file in scope", || {
+        Ok(run(&later, &plain)? == Got::proxy(to))
+    })?;
     workload(&bench)?;
     let hidden = copies.copy("hidden")?;
     let moved = copies.path("agent-3");
     fs::rename(&hidden, &moved)?;
-    eventually("a renamed file in scope", || Ok(run(&moved, &plain)? == Got::proxy(to)))?;
+    eventually("a renamed file in scope", || {
+        Ok(run(&moved, &plain)? == Got::proxy(to))
+    })?;
     workload(&bench)?;
 
     let missing = copies.path("missing");
-    let refused = bench.kernel.scope(&[executables("agents", std::slice::from_ref(&missing))]);
-    ensure!(matches!(refused, Err(KernelError::Executable { .. })), "{refused:?}");
+    let refused = bench
+        .kernel
+        .scope(&[executables("agents", std::slice::from_ref(&missing))]);
+    ensure!(
+        matches!(refused, Err(KernelError::Executable { .. })),
+        "{refused:?}"
+    );
     let got = run(&agent, &plain)?;
     ensure!(got == Got::proxy(to), "after a refused change: {got:?}");
     workload(&bench)?;
-    bench.kernel.scope(&[executables("agents", &[format!("-{missing}")])])?;
+    bench
+        .kernel
+        .scope(&[executables("agents", &[format!("-{missing}")])])?;
     let got = run(&agent, &plain)?;
     ensure!(got == Got::direct(to), "taken out of scope: {got:?}");
     fs::copy(&agent, &missing)?;
-    eventually("a file that was missing in scope", || Ok(run(&missing, &plain)? == Got::proxy(to)))?;
+    eventually("a file that was missing in scope", || {
+        Ok(run(&missing, &plain)? == Got::proxy(to))
+    })?;
     let daemon = bench.kernel.scope(&[executables("own", &[own])]);
-    ensure!(matches!(daemon, Err(KernelError::OwnProcessInScope { .. })), "{daemon:?}");
+    ensure!(
+        matches!(daemon, Err(KernelError::OwnProcessInScope { .. })),
+        "{daemon:?}"
+    );
     Ok(Outcome::Pass)
 }
 
@@ -174,15 +207,25 @@ fn executable() -> Result<Outcome> {
 fn replaced() -> Result<Outcome> {
     let bench = Bench::new()?;
     let elsewhere = Place::new_beside("elsewhere")?;
-    let Some(copies) = Copies::new()? else { return Ok(no_place()) };
+    let Some(copies) = Copies::new()? else {
+        return Ok(no_place());
+    };
     let to = bench.v4.address.to_string();
     let cgroup = elsewhere.directory("").display().to_string();
     let agent = copies.copy("agent")?;
-    bench.kernel.scope(&[executables("agents", std::slice::from_ref(&agent))])?;
+    bench
+        .kernel
+        .scope(&[executables("agents", std::slice::from_ref(&agent))])?;
     let mut old = Child::run(&agent, &["--child", &cgroup, "loop", &to])?;
     ensure!(old.line()? == "started");
     let pid = old.id();
-    let member = || bench.kernel.membership().iter().any(|member| member.pid == pid && &*member.workload == "agents");
+    let member = || {
+        bench
+            .kernel
+            .membership()
+            .iter()
+            .any(|member| member.pid == pid && &*member.workload == "agents")
+    };
     ensure!(member(), "the process is no member");
     for _ in 0..5 {
         let new = copies.copy("new")?;
@@ -195,7 +238,10 @@ fn replaced() -> Result<Outcome> {
         ensure!(member(), "the process of the replaced file is a member no more");
     }
     let counted = old.finish()?;
-    ensure!(counted.contains("direct=0 refused=0 denied=0 other=0"), "{counted}");
+    ensure!(
+        counted.contains("direct=0 refused=0 denied=0 other=0"),
+        "{counted}"
+    );
     Ok(Outcome::Pass)
 }
 
@@ -234,22 +280,34 @@ fn pending() -> Result<Outcome> {
     let inner = elsewhere.make(&format!("{pod}/container/inner"))?;
     let connect = |to: &str| Child::start(&inner, &["plain", to])?.got();
     let denied = Got::Errno(libc::EPERM);
-    eventually("refused while it is not known whose it is", || Ok(connect(&to.to_string())? == denied))?;
+    eventually("refused while it is not known whose it is", || {
+        Ok(connect(&to.to_string())? == denied)
+    })?;
     let enrolled = bench.kernel.enrolled();
     let entry = enrolled.iter().find(|one| one.cgroup == judge.cgroup);
-    ensure!(entry.is_some_and(|one| one.pending && &*one.workload == "pods"), "{enrolled:?}");
+    ensure!(
+        entry.is_some_and(|one| one.pending && &*one.workload == "pods"),
+        "{enrolled:?}"
+    );
     // Nothing but protected destinations.
     let open = std::net::TcpListener::bind("127.0.0.1:0")?;
     let got = connect(&open.local_addr()?.to_string());
-    ensure!(!matches!(got, Ok(Got::Errno(libc::EPERM | libc::ECONNREFUSED))), "unprotected: {got:?}");
+    ensure!(
+        !matches!(got, Ok(Got::Errno(libc::EPERM | libc::ECONNREFUSED))),
+        "unprotected: {got:?}"
+    );
 
     judge.answer.store(2, Ordering::SeqCst);
     bench.kernel.reconsider();
-    eventually("enrolled once it is known", || Ok(connect(&to.to_string())? == Got::proxy(to)))?;
+    eventually("enrolled once it is known", || {
+        Ok(connect(&to.to_string())? == Got::proxy(to))
+    })?;
     ensure!(workload(&bench)?.as_deref() == Some("pods"));
     judge.answer.store(0, Ordering::SeqCst);
     bench.kernel.reconsider();
-    eventually("released once it is another's", || Ok(connect(&to.to_string())? == Got::direct(to)))?;
+    eventually("released once it is another's", || {
+        Ok(connect(&to.to_string())? == Got::direct(to))
+    })?;
     Ok(Outcome::Pass)
 }
 
@@ -294,11 +352,20 @@ fn told() -> Result<Outcome> {
     changes.mark_unchanged();
     let enrolled = bench.kernel.enrolled();
     let wanted = bench.place.cgroup.join("a");
-    ensure!(enrolled.iter().any(|one| one.cgroup == wanted && !one.pending), "{enrolled:?}");
-    let child = Child::start(&bench.place.make("a/b")?, &["loop", &bench.v4.address.to_string()])?;
+    ensure!(
+        enrolled.iter().any(|one| one.cgroup == wanted && !one.pending),
+        "{enrolled:?}"
+    );
+    let child = Child::start(
+        &bench.place.make("a/b")?,
+        &["loop", &bench.v4.address.to_string()],
+    )?;
     let pid = child.id();
     eventually("a member", || Ok(bench.kernel.members().contains(&pid)))?;
-    ensure!(!bench.kernel.members().contains(&std::process::id()), "the daemon is a member");
+    ensure!(
+        !bench.kernel.members().contains(&std::process::id()),
+        "the daemon is a member"
+    );
     child.kill()?;
     eventually("removed", || {
         let _ = fs::remove_dir(directory.join("b"));

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use interdict_kernel::{Hook, KernelError, Mode, Verdict, detach, doctor};
+use interdict_kernel::{KernelError, Mode, REQUIRED_HOOKS, Verdict, detach, doctor};
 
 use crate::bench::{Bench, Place, eventually};
 use crate::child::{Child, Got};
@@ -171,7 +171,7 @@ fn other_layout() -> Result<Outcome> {
 fn doctor_sees() -> Result<Outcome> {
     let bench = Bench::new()?;
     let report = doctor(&bench.place.pin_root);
-    for hook in Hook::ALL {
+    for hook in REQUIRED_HOOKS {
         let found = report
             .attached
             .iter()
@@ -202,7 +202,11 @@ fn detached() -> Result<Outcome> {
             .collect()
     };
     let links = ours(&doctor(&bench.place.pin_root));
-    ensure!(links.len() == Hook::ALL.len(), "{} links before", links.len());
+    ensure!(
+        links.len() >= REQUIRED_HOOKS.len(),
+        "{} links before",
+        links.len()
+    );
     ensure!(bench.kernel.counters()?.total(Verdict::Redirected) == 0);
     // With the daemon alive, as an operator may.
     detach(&bench.place.pin_root)?;

@@ -84,11 +84,11 @@ fn unspecified() -> Result<Outcome> {
     Ok(Outcome::Pass)
 }
 
-/// Redirected as TCP is. getpeername is the kernel's own business here: it asks with another socket's cookie.
+/// Redirected as TCP is, although getpeername asks with another socket's cookie than connect.
 fn mptcp() -> Result<Outcome> {
     let bench = Bench::new()?;
     match bench.connect("mptcp", bench.v4.address)? {
-        Got::Word { word, .. } if word == "proxy" => {}
+        got if got == Got::proxy(bench.v4.address) => {}
         Got::Errno(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT) => {
             return Ok(Outcome::Skip(
                 "this kernel has no MPTCP, or has it switched off".to_owned(),

@@ -79,6 +79,11 @@ pub(crate) async fn serve<H: Handler>(socket: Socket, handler: Arc<H>, shutdown:
     serve_within(Limits::default(), socket, handler, shutdown).await;
 }
 
+/// What a wait gives borrows the channel, which must not be held across another wait.
+async fn told_to_stop(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
 pub(super) async fn serve_within<H: Handler>(
     limits: Limits,
     socket: Socket,
@@ -89,7 +94,7 @@ pub(super) async fn serve_within<H: Handler>(
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
-            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = told_to_stop(&mut shutdown) => break,
             Some(ended) = connections.join_next() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "an admin request ended in a defect of this program");
@@ -163,7 +168,7 @@ impl Connection {
         loop {
             let next = tokio::select! {
                 biased;
-                _ = shutdown.wait_for(|stop| *stop) => return,
+                () = told_to_stop(&mut shutdown) => return,
                 next = self.next() => next,
             };
             let (response, last) = match next {

@@ -375,7 +375,10 @@ fn a_line_has_a_largest_size() {
     // The daemon may hang up while this is being written.
     let _ = client.write_all(pad(most + 1).as_bytes());
     let answer = read(&mut client).unwrap();
-    assert!(answer["message"].as_str().unwrap().contains("at most"), "{answer}");
+    assert!(
+        answer["message"].as_str().unwrap().contains("at most"),
+        "{answer}"
+    );
     assert_eq!(most, 1 << 20);
 }
 

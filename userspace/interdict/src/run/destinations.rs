@@ -145,22 +145,22 @@ impl Destinations {
                 if !name.is_due(Instant::now()) {
                     continue;
                 }
-                let told = self.resolver.ask(&name.name).await;
+                let told = self.resolver.ask(&name.host).await;
                 let change = name.take(told, Instant::now());
                 if let Some(reason) = change.unresolved {
                     tracing::error!(
                         service = service.name,
-                        name = name.name,
+                        name = name.host,
                         reason,
                         "this destination has no address: it is not protected until it has one"
                     );
                     let message = format!(
                         "{} of {} has no address ({reason}): not protected until it has one",
-                        name.name, service.name
+                        name.host, service.name
                     );
                     let detail = [
                         ("service", service.name.clone()),
-                        ("name", name.name.clone()),
+                        ("name", name.host.clone()),
                         ("reason", reason),
                     ];
                     records.push(record("name_unresolved", message, detail));

@@ -1,76 +1,129 @@
 //! The kernel's side, wired to the data path.
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use interdict_audit::Audit;
 use interdict_identity::{Caller, Facts};
-use interdict_kernel::{FlowLookup as _, Flows, Mode, Verdict, stable_id};
-use interdict_proxy::{Origin, Origins, Workers};
-use interdict_record::{Event, Record};
+use interdict_kernel::{
+    DEFAULT_PIN_ROOT, Destination, FlowLookup as _, Flows, Mode, Tables, UnixSocket, stable_id,
+};
+use interdict_proxy::{Origin, Origins, Taken, Workers};
+use interdict_record::Record;
 use tokio::task::JoinSet;
 
-use super::destinations::Destinations;
+use super::canary::{self, Arrivals};
+use super::destinations::{self, Destinations};
+use super::existing::{Action, Existing};
+use super::judge::Judge;
+use super::ledger::{self, Ledger, Served};
 use super::names::Resolver;
-use super::{listeners, now, workloads};
-use crate::settings::{KernelMode, Settings};
+use super::namespaces::Namespaces;
+use super::numbers::Numbers;
+use super::{enrolment, events, workloads};
+use crate::record::detailed;
+use crate::settings::{self, KernelMode, Settings};
 
 /// The attached programs and what they are to protect.
 pub(super) struct Kernel {
-    programs: interdict_kernel::Kernel,
-    workloads: Vec<interdict_kernel::Workload>,
-    destinations: Destinations,
+    pub(super) programs: Arc<interdict_kernel::Kernel>,
+    pub(super) ledger: Arc<Ledger>,
     numbers: Arc<Numbers>,
-}
-
-/// What the kernel's numbers stand for.
-#[derive(Debug)]
-struct Numbers {
-    services: HashMap<u32, (usize, String)>,
-    workloads: HashMap<u32, String>,
+    workloads: Vec<interdict_kernel::Workload>,
+    judge: Option<Arc<Judge>>,
+    destinations: Destinations,
+    unix: Vec<UnixSocket>,
+    action: Action,
+    observes: bool,
+    served: Arc<Served>,
+    arrivals: Arc<Arrivals>,
+    /// What is to be written down before anything is redirected.
+    first: Vec<Record>,
 }
 
 impl Kernel {
     /// Attaches, or takes over what an earlier daemon attached. Nothing is protected newly yet.
     pub(super) async fn attach(settings: &Settings) -> anyhow::Result<Self> {
-        let mut numbers = Numbers {
-            services: HashMap::new(),
-            workloads: HashMap::new(),
-        };
-        for (index, service) in settings.services.iter().enumerate() {
-            let before = numbers
-                .services
-                .insert(stable_id(&service.name), (index, service.name.clone()));
-            if let Some((_, other)) = before {
-                bail!(
-                    "the services {other} and {} have the same number by chance: rename one",
-                    service.name
-                );
-            }
-        }
-        let names = settings.workloads.iter().map(|workload| &workload.name);
-        numbers.workloads.extend(names.map(|name| (stable_id(name), name.clone())));
-        let workloads = workloads::all(settings);
-        let mode = if settings.kernel.mode == KernelMode::Observe {
-            Mode::Observe
-        } else {
-            Mode::Enforce
-        };
-        let (destinations, _) = Destinations::resolve(settings, Resolver::System).await;
+        let numbers = Arc::new(Numbers::new(settings)?);
+        let observes = settings.kernel.mode == KernelMode::Observe;
+        let judge = workloads::judge(settings)?;
+        let mut workloads = workloads::all(settings);
+        workloads.push(canary::workload());
+        let (destinations, first) = Destinations::resolve(settings, Resolver::System).await;
         let attach = interdict_kernel::Settings {
-            mode,
+            mode: if observes { Mode::Observe } else { Mode::Enforce },
+            heartbeat: Some(settings.kernel.heartbeat),
             ..Default::default()
         };
-        let kernel = interdict_kernel::Kernel::attach(&attach)
+        let programs = interdict_kernel::Kernel::attach(&attach)
             .context("attaching to the kernel (`interdict doctor` says what is missing; `kernel: { mode: off }` does without)")?;
-        Ok(Self {
-            programs: kernel,
+        let served = Arc::new(Served::default());
+        let ledger = Ledger::new(
+            Arc::clone(&numbers),
+            Arc::clone(&served),
+            &programs.ledger()?,
+            &programs.counters()?,
+        );
+        let mut kernel = Self {
+            programs: Arc::new(programs),
+            ledger: Arc::new(ledger),
+            numbers,
             workloads,
+            judge,
             destinations,
-            numbers: Arc::new(numbers),
-        })
+            unix: unix(settings),
+            action: match (observes, settings.kernel.existing) {
+                (true, _) => Action::Tell,
+                (false, settings::Existing::Cut) => Action::Cut,
+                (false, settings::Existing::Leave) => Action::Leave,
+            },
+            observes,
+            served,
+            arrivals: Arc::new(Arrivals::default()),
+            first,
+        };
+        kernel.describe(settings);
+        Ok(kernel)
+    }
+
+    /// What a reader of the record must know of this daemon's boundary.
+    fn describe(&mut self, settings: &Settings) {
+        for coverage in self.programs.coverage() {
+            let Some(gap) = coverage.gap else { continue };
+            tracing::warn!(
+                technique = coverage.technique,
+                remedy = gap.remedy,
+                "a gap of this kernel: {}",
+                gap.consequence
+            );
+            let detail = [
+                ("technique", coverage.technique.to_owned()),
+                ("consequence", gap.consequence.to_owned()),
+                ("remedy", gap.remedy.to_owned()),
+            ];
+            let message = format!("{}: {}", coverage.technique, gap.consequence);
+            self.first.push(told("gap", message, detail));
+        }
+        for service in settings.services.iter().filter(|service| service.fail_open) {
+            let message = format!(
+                "{} is set to fail open: while no daemon is alive, workloads reach it directly, unmasked and unrecorded",
+                service.name
+            );
+            tracing::error!("{message}");
+            self.first.push(told(
+                "fail_open_set",
+                message,
+                [("service", service.name.clone())],
+            ));
+        }
+        if self.observes {
+            self.first.push(told(
+                "observing",
+                "the kernel's side only observes: nothing is redirected or refused".to_owned(),
+                [],
+            ));
+        }
     }
 
     pub(super) fn adopted(&self) -> bool {
@@ -82,103 +135,153 @@ impl Kernel {
         Arc::new(KernelOrigins {
             flows: self.programs.flows(),
             numbers: Arc::clone(&self.numbers),
+            served: Arc::clone(&self.served),
+            arrivals: Arc::clone(&self.arrivals),
         })
     }
 
-    /// Opens the listeners, and only then lets the kernel send connections to them.
-    pub(super) fn open(&self, workers: &Arc<Workers>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
-        let ports = listeners::redirected(workers, tasks)?;
-        self.programs
-            .publish_listener(ports.netns_cookie, Some(ports.v4), ports.v6)?;
-        self.programs.protect(self.destinations.protected())?;
-        self.programs.scope(&self.workloads)?;
-        Ok(())
+    /// What is to be written down before anything is redirected.
+    pub(super) fn first_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.first)
     }
 
-    /// Writes what the kernel refuses (or observes) into the record.
-    pub(super) fn report(&self, audit: &Arc<Audit>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
-        let mut events = self.programs.events()?;
-        let audit = Arc::clone(audit);
-        let numbers = Arc::clone(&self.numbers);
+    /// Opens the listeners, only then lets the kernel send connections to them, and follows what changes from then on.
+    pub(super) async fn open(
+        self,
+        workers: &Arc<Workers>,
+        audit: &Arc<Audit>,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<()> {
+        let Self {
+            programs,
+            ledger,
+            numbers,
+            workloads,
+            judge,
+            destinations,
+            unix,
+            action,
+            observes,
+            served: _,
+            arrivals,
+            first: _,
+        } = self;
+        let tables = Arc::new(Tables::open(DEFAULT_PIN_ROOT.as_ref())?);
+        let namespaces = Namespaces::start(&programs, &tables, workers, audit, tasks).await?;
+        let list = namespaces.list();
+        let announced = move |event: &interdict_kernel::Event| namespaces.announce(event);
+        tasks.spawn(events::keep(
+            programs.events()?,
+            Arc::clone(audit),
+            Arc::clone(&numbers),
+            announced,
+        ));
+
+        protect(&programs, destinations.protected())?;
+        programs.protect_unix(&unix)?;
+        if let Some(judge) = &judge {
+            let judge: Arc<dyn interdict_kernel::Judge> = Arc::clone(judge) as _;
+            programs.judge_by(judge);
+        }
+        programs.scope(&workloads)?;
+        programs.retire_others()?;
+        if let Some(judge) = judge {
+            enrolment::follow(Arc::clone(&programs), judge, Arc::clone(audit), tasks).await?;
+        }
+        if !observes {
+            if let Err(why) = canary::look(&programs, &arrivals).await {
+                bail!("the redirect does not hold: {why}. Protected destinations are refused until it does");
+            }
+            tasks.spawn(canary::keep(Arc::clone(&programs), arrivals, Arc::clone(audit)));
+        }
+
+        let (kernel, record) = (Arc::clone(&programs), Arc::clone(audit));
         tasks.spawn(async move {
-            loop {
-                match events.next().await {
-                    Ok(event) => {
-                        if let Err(error) = audit.append(vec![numbers.record(&event)]).await {
-                            tracing::error!(%error, "an event of the kernel is not on the record");
-                        }
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "the kernel's events can't be read any more");
-                        return;
+            let tell = |records| {
+                let record = Arc::clone(&record);
+                async move {
+                    if let Err(error) = record.append(records).await {
+                        tracing::error!(%error, "a change of destinations is not on the record");
                     }
                 }
-            }
+            };
+            destinations.follow(|wanted| protect(&kernel, wanted), tell).await;
         });
+        let names = {
+            let numbers = Arc::clone(&numbers);
+            move |service, workload| (numbers.service(service), numbers.workload(workload))
+        };
+        Existing {
+            kernel: Arc::clone(&programs),
+            tables,
+            audit: Arc::clone(audit),
+            namespaces: list,
+            names: Arc::new(names),
+            action,
+        }
+        .start(tasks);
+        tasks.spawn(ledger::keep(ledger, programs, Arc::clone(audit)));
         Ok(())
     }
 }
 
-impl Numbers {
-    fn record(&self, event: &interdict_kernel::Event) -> Record {
-        let flow = &event.flow;
-        let service = self
+/// Protects what is wanted, and what the daemon tries itself with.
+fn protect(
+    programs: &interdict_kernel::Kernel,
+    wanted: &[Destination],
+) -> Result<(), interdict_kernel::KernelError> {
+    let mut all = wanted.to_vec();
+    all.push(canary::destination());
+    programs.protect(&all)
+}
+
+fn unix(settings: &Settings) -> Vec<UnixSocket> {
+    let fails_open = |number: u32| {
+        settings
             .services
-            .get(&flow.service)
-            .map_or_else(|| flow.service.to_string(), |(_, name)| name.clone());
-        let workload = self
-            .workloads
-            .get(&flow.workload)
-            .cloned()
-            .unwrap_or_else(|| flow.workload.to_string());
-        let kind = if event.verdict == Verdict::Observed {
-            "connect_observed"
-        } else {
-            "connect_refused"
-        };
-        let verdict = format!("{:?}", event.verdict).to_lowercase();
-        let detail = BTreeMap::from([
-            ("hook".to_owned(), event.hook.name().to_owned()),
-            ("verdict".to_owned(), verdict.clone()),
-            ("protocol".to_owned(), event.protocol.to_string()),
-            ("destination".to_owned(), flow.destination.to_string()),
-            ("service".to_owned(), service.clone()),
-            ("workload".to_owned(), workload.clone()),
-            ("pid".to_owned(), flow.tgid.to_string()),
-            ("uid".to_owned(), flow.uid.to_string()),
-            ("comm".to_owned(), flow.comm.clone()),
-            ("cgroup_id".to_owned(), flow.cgroup_id.to_string()),
-        ]);
-        let message = format!(
-            "{} (pid {}) of {workload} to {} ({service}): {verdict}",
-            flow.comm, flow.tgid, flow.destination
-        );
-        Record::Event(Box::new(Event {
-            at: now(),
-            kind: kind.to_owned(),
-            actor: "kernel".to_owned(),
-            message,
-            detail,
-        }))
-    }
+            .iter()
+            .any(|service| stable_id(&service.name) == number && service.fail_open)
+    };
+    destinations::unix(settings)
+        .into_iter()
+        .map(|(path, service)| UnixSocket {
+            path,
+            service,
+            fail_open: fails_open(service),
+        })
+        .collect()
+}
+
+fn told<const N: usize>(kind: &str, message: String, detail: [(&str, String); N]) -> Record {
+    let detail = detail.map(|(key, value)| (key.to_owned(), value));
+    detailed(kind, "daemon", message, detail.into_iter().collect())
 }
 
 struct KernelOrigins {
     flows: Flows,
     numbers: Arc<Numbers>,
+    served: Arc<Served>,
+    arrivals: Arc<Arrivals>,
 }
 
 impl Origins for KernelOrigins {
-    fn take(&self, peer: SocketAddr, local: SocketAddr, netns_cookie: u64) -> Option<Origin> {
-        let flow = self.flows.take_flow(peer, local, netns_cookie)?;
-        let Some((service, _)) = self.numbers.services.get(&flow.service) else {
+    fn take(&self, peer: SocketAddr, local: SocketAddr, netns_cookie: u64) -> Taken {
+        let Some(flow) = self.flows.take_flow(peer, local, netns_cookie) else {
+            return Taken::Unknown;
+        };
+        if self.numbers.is_own(flow.service) {
+            self.arrivals.count();
+            return Taken::Own;
+        }
+        self.served.count(flow.workload, flow.service);
+        let Some(service) = self.numbers.index(flow.service) else {
             tracing::error!(
                 service = flow.service,
                 "a connection to a service that these settings do not have"
             );
-            return None;
+            return Taken::Unknown;
         };
-        let workload = self.numbers.workloads.get(&flow.workload).cloned();
+        let workload = self.numbers.known_workload(flow.workload);
         let caller = Caller {
             tgid: flow.tgid,
             pid: flow.tid,
@@ -190,11 +293,11 @@ impl Origins for KernelOrigins {
             cgroup_path: None,
             workload: workload.clone(),
         };
-        Some(Origin {
-            service: *service,
+        Taken::Origin(Box::new(Origin {
+            service,
             destination: flow.destination,
             facts: Facts::Kernel(caller),
             workload,
-        })
+        }))
     }
 }

@@ -91,7 +91,7 @@ impl Resolver {
 /// A name and the addresses that are protected for it.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
-    pub(super) name: String,
+    pub(super) host: String,
     addresses: BTreeMap<IpAddr, Kept>,
     due: Instant,
     failures: u32,
@@ -116,7 +116,7 @@ pub(super) struct Change {
 impl Name {
     pub(super) fn new(name: &str, now: Instant) -> Self {
         Self {
-            name: name.to_owned(),
+            host: name.to_owned(),
             addresses: BTreeMap::new(),
             due: now,
             failures: 0,

@@ -229,7 +229,11 @@ impl Follower {
         let mut accepting = JoinSet::new();
         let mut ports = Vec::new();
         for listener in std::iter::once(opened.v4).chain(opened.v6) {
-            let failed = KernelError::io("listening in", format!("the network namespace {cookie}"));
+            let failed = |source| KernelError::Io {
+                what: "listening in",
+                path: format!("the network namespace {cookie}").into(),
+                source,
+            };
             let (port, listener) = listener
                 .local_addr()
                 .and_then(|address| Ok((address.port(), TcpListener::from_std(listener)?)))

@@ -1,7 +1,7 @@
 //! From the tree to the settings.
 
-mod places;
 mod kernel;
+mod places;
 mod service;
 mod workload;
 

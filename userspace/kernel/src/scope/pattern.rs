@@ -12,7 +12,7 @@ use crate::{KernelError, stable_id};
 /// The patterns of all workloads, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patterns {
-    patterns: Vec<Pattern>,
+    list: Vec<Pattern>,
     /// The workloads' numbers, in order.
     numbers: Vec<u32>,
     names: HashMap<u32, Arc<str>>,
@@ -56,11 +56,11 @@ pub(crate) fn compile(workloads: &[Workload]) -> Result<Patterns, KernelError> {
         };
         for text in &workload.paths {
             let pattern = Pattern::path(position, text).map_err(|error| fault(text, error))?;
-            compiled.patterns.push(pattern);
+            compiled.list.push(pattern);
         }
         for text in &workload.units {
             let pattern = Pattern::unit(position, text).map_err(|error| fault(text, error))?;
-            compiled.patterns.push(pattern);
+            compiled.list.push(pattern);
         }
     }
     Ok(compiled)
@@ -69,7 +69,7 @@ pub(crate) fn compile(workloads: &[Workload]) -> Result<Patterns, KernelError> {
 impl Patterns {
     /// The position of the workload whose pattern this cgroup (not one above it) matches.
     pub(crate) fn position(&self, cgroup: &Path) -> Option<usize> {
-        self.patterns
+        self.list
             .iter()
             .find(|pattern| pattern.matches(cgroup))
             .map(|pattern| pattern.workload)
@@ -87,7 +87,7 @@ impl Patterns {
 
     /// Whether a cgroup below this one could match by itself.
     pub(crate) fn may_match_below(&self, cgroup: &Path) -> bool {
-        self.patterns.iter().any(|pattern| match &pattern.place {
+        self.list.iter().any(|pattern| match &pattern.place {
             Place::Anywhere => true,
             Place::Below {
                 literal,
@@ -103,7 +103,7 @@ impl Patterns {
 
     /// The literal beginnings of paths, which must exist.
     pub(crate) fn literals(&self) -> impl Iterator<Item = &Path> {
-        self.patterns.iter().filter_map(|pattern| match &pattern.place {
+        self.list.iter().filter_map(|pattern| match &pattern.place {
             Place::Below { literal, .. } => Some(literal.as_path()),
             Place::Anywhere => None,
         })

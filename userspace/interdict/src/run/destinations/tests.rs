@@ -157,7 +157,10 @@ async fn a_name_is_followed() {
             *seen.lock().unwrap() = list.to_vec();
             Ok(())
         };
-        let tell = |records: Vec<Record>| std::future::ready(sender.send(records).unwrap());
+        let tell = |records: Vec<Record>| {
+            sender.send(records).unwrap();
+            std::future::ready(())
+        };
         destinations.follow(protect, tell).await;
     });
     let mut changed = async || {

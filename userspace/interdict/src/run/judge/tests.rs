@@ -19,19 +19,19 @@ fn pod(namespace: &str) -> Match {
     }
 }
 
-fn pending(workload: usize) -> Option<Judged> {
-    Some(Judged {
+fn pending(workload: usize) -> Judged {
+    Judged {
         workload,
         certain: false,
-    })
+    }
 }
 
 #[test]
 fn a_pod_is_pending_until_it_is_known_and_only_at_its_own_cgroup() {
     let judge = judge(&[pod("research")]);
-    assert_eq!(judge.judge(Path::new(POD)), pending(0));
+    assert_eq!(judge.judge(Path::new(POD)), Some(pending(0)));
     let cgroupfs = "/kubepods/besteffort/pod11111111-1111-1111-1111-111111111111";
-    assert_eq!(judge.judge(Path::new(cgroupfs)), pending(0));
+    assert_eq!(judge.judge(Path::new(cgroupfs)), Some(pending(0)));
     let container = format!("{POD}/cri-containerd-{}.scope", "a".repeat(64));
     assert_eq!(judge.judge(Path::new(&container)), None, "in scope with its pod");
     for other in [
@@ -55,12 +55,15 @@ fn a_container_matches_by_its_id_and_is_pending_by_name_only() {
     });
     assert_eq!(judge(&[container("c0ffee*")]).judge(Path::new(&path)), by_id);
     // No engine's file here tells of it: a name could be anything, an id is what it is.
-    assert_eq!(judge(&[container("web-*")]).judge(Path::new(&path)), pending(0));
+    assert_eq!(
+        judge(&[container("web-*")]).judge(Path::new(&path)),
+        Some(pending(0))
+    );
     assert_eq!(judge(&[container("dead*")]).judge(Path::new(&path)), None);
     // The first workload that may own it counts, unless an earlier one is out of the question.
     assert_eq!(
         judge(&[container("dead*"), container("web-*"), container("c0*")]).judge(Path::new(&path)),
-        pending(1)
+        Some(pending(1))
     );
     assert_eq!(
         judge(&[container("web-*")]).judge(Path::new(&format!("{path}/inner"))),

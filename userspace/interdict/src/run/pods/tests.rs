@@ -72,7 +72,8 @@ async fn pods_are_listed_and_watched() {
     let watched = Arc::clone(&pods);
     tokio::spawn(async move {
         watch(&watched, client, "node-1", |watch| {
-            std::future::ready(sender.send(watch).unwrap())
+            sender.send(watch).unwrap();
+            std::future::ready(())
         })
         .await;
     });
@@ -153,7 +154,8 @@ async fn an_api_that_is_away_is_told() {
     let watched = Arc::clone(&pods);
     tokio::spawn(async move {
         watch(&watched, client, "node-1", |watch| {
-            std::future::ready(sender.send(watch).unwrap())
+            sender.send(watch).unwrap();
+            std::future::ready(())
         })
         .await;
     });

@@ -100,31 +100,14 @@ fn match_of(node: &Node, problems: &mut Problems) -> Option<Match> {
 
 /// A user's number, by itself or by name.
 fn user(node: &Node, problems: &mut Problems) -> Option<u32> {
-    let number = match &node.value {
-        Value::Integer(number) => u32::try_from(*number).ok(),
-        _ => {
-            let text = problems.text(node, "a user's name or number")?;
-            if text.bytes().all(|b| b.is_ascii_digit()) {
-                text.parse().ok()
-            } else {
-                match nix::unistd::User::from_name(text) {
-                    Ok(Some(user)) => Some(user.uid.as_raw()),
-                    Ok(None) => {
-                        problems.add(
-                            node.at,
-                            format!("there is no user `{}` here", text.escape_debug()),
-                        );
-                        return None;
-                    }
-                    Err(error) => {
-                        problems.add(
-                            node.at,
-                            format!("cannot look up the user `{}`: {error}", text.escape_debug()),
-                        );
-                        return None;
-                    }
-                }
-            }
+    let number = if let Value::Integer(number) = &node.value {
+        u32::try_from(*number).ok()
+    } else {
+        let text = problems.text(node, "a user's name or number")?;
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            text.parse().ok()
+        } else {
+            Some(named(text, node, problems)?)
         }
     };
     match number {
@@ -135,6 +118,17 @@ fn user(node: &Node, problems: &mut Problems) -> Option<u32> {
         // -1 means "no user" to the kernel.
         None | Some(u32::MAX) => problems.add(node.at, "expected a user's number below 4294967295"),
         Some(number) => return Some(number),
+    }
+    None
+}
+
+/// The number of a user by name.
+fn named(name: &str, node: &Node, problems: &mut Problems) -> Option<u32> {
+    let shown = name.escape_debug();
+    match nix::unistd::User::from_name(name) {
+        Ok(Some(user)) => return Some(user.uid.as_raw()),
+        Ok(None) => problems.add(node.at, format!("there is no user `{shown}` here")),
+        Err(error) => problems.add(node.at, format!("cannot look up the user `{shown}`: {error}")),
     }
     None
 }

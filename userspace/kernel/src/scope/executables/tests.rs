@@ -28,7 +28,16 @@ fn found(executables: &Executables) -> BTreeSet<ExecutableKey> {
 fn globs_find_files_part_by_part() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
-    let files = made(root, &["bin/agent-1", "bin/agent-2", "bin/other", "a/b/agent-3", "agent-4"]);
+    let files = made(
+        root,
+        &[
+            "bin/agent-1",
+            "bin/agent-2",
+            "bin/other",
+            "a/b/agent-3",
+            "agent-4",
+        ],
+    );
     let of = |glob: &str| {
         let glob = format!("{}/{glob}", root.display());
         let executables = Executables::new(&[workload("agents", &[glob])]).unwrap();
@@ -69,7 +78,9 @@ fn what_a_link_points_to_counts_and_is_watched() {
 fn what_is_missing_is_an_error_at_first_unless_it_may_be() {
     let directory = tempfile::tempdir().unwrap();
     let glob = format!("{}/later/agent", directory.path().display());
-    let error = Executables::new(&[workload("agents", std::slice::from_ref(&glob))]).err().unwrap();
+    let error = Executables::new(&[workload("agents", std::slice::from_ref(&glob))])
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("is not there"), "{error}");
     let mut executables = Executables::new(&[workload("agents", &[format!("-{glob}")])]).unwrap();
     assert!(found(&executables).is_empty());
@@ -99,7 +110,9 @@ fn no_pattern() {
         ("/opt/[", "is no pattern"),
         ("-/opt/[", "is no pattern"),
     ] {
-        let error = Executables::new(&[workload("agents", &[text.to_owned()])]).err().unwrap();
+        let error = Executables::new(&[workload("agents", &[text.to_owned()])])
+            .err()
+            .unwrap();
         assert!(error.to_string().contains(reason), "{text}: {error}");
     }
 }
