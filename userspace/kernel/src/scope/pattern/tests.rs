@@ -82,8 +82,14 @@ fn the_first_workload_counts_at_one_cgroup() {
         workload("agents", &["/agents/**", "/agents/*"], &[]),
     ])
     .unwrap();
-    assert_eq!(patterns.workload(Path::new("/agents/s1")), Some("special"));
-    assert_eq!(patterns.workload(Path::new("/agents/t1")), Some("agents"));
+    assert_eq!(
+        patterns.workload(Path::new("/agents/s1")).as_deref(),
+        Some("special")
+    );
+    assert_eq!(
+        patterns.workload(Path::new("/agents/t1")).as_deref(),
+        Some("agents")
+    );
     assert_eq!(patterns.name(stable_id("special")).as_deref(), Some("special"));
     assert_eq!(patterns.name(1), None);
 }
