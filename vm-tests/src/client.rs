@@ -67,7 +67,7 @@ fn tell(connected: io::Result<TcpStream>) {
 
 fn read_word(mut stream: TcpStream) -> io::Result<(SocketAddr, String)> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let peer = stream.peer_addr()?;
     let mut word = String::new();
     stream.read_to_string(&mut word)?;

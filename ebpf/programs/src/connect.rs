@@ -6,7 +6,7 @@ use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::helpers::bpf_get_socket_cookie;
 use interdict_abi::{
     AF_INET, Address, Config, Flow, Hook, Protect, ProtectKey, Scope, Verdict, protect_flag, protocol,
-    scope_flag,
+    scope_flag, told,
 };
 
 use crate::heart::is_alive;
