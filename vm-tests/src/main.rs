@@ -66,16 +66,34 @@ fn main() -> ExitCode {
     }
 }
 
+/// Why the daemon refuses to attach to this kernel, by name; `None`: it does not.
+fn unsupported() -> Result<Option<String>> {
+    let place = bench::Place::new()?;
+    match place.attach(interdict_kernel::Mode::Enforce) {
+        Err(error) => match error.downcast_ref() {
+            Some(interdict_kernel::KernelError::NoNetnsCookie) => {
+                Ok(Some(format!("not supported: {error:#}")))
+            }
+            _ => Ok(None),
+        },
+        Ok(_) => Ok(None),
+    }
+}
+
 /// Runs what matches; whether nothing failed.
 fn run(filter: &str) -> Result<bool> {
     if !interdict_kernel::is_built() {
         bail!("this build carries no eBPF programs: set INTERDICT_BPF_OBJECT, or run `cargo xtask build`");
     }
+    let unsupported = unsupported()?;
     let (mut pass, mut fail, mut skip, mut gap) = (0, 0, 0, 0);
     for (name, scenario) in scenarios::all().filter(|(name, _)| name.contains(filter)) {
         bench::begin(name);
         let started = Instant::now();
-        let outcome = scenario();
+        let outcome = match &unsupported {
+            Some(reason) => Ok(Outcome::Gap(reason.clone())),
+            None => scenario(),
+        };
         let ms = started.elapsed().as_millis();
         let (result, detail) = match outcome {
             Ok(Outcome::Pass) => ("pass", "-".to_owned()),

@@ -43,18 +43,6 @@ pub struct Flow {
     pub comm: [u8; 16],
 }
 
-/// What getpeername tells of a multipath TCP socket, whose own cookie no connect hook saw (map `PEER`, by [`TupleKey`]).
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
-    /// The address that the caller asked for.
-    pub address: Address,
-    /// The port that the caller asked for, host byte order.
-    pub port: u16,
-    /// As [`Flow::family`].
-    pub family: u16,
-}
-
 /// How the daemon finds the flow of a socket that it accepted (map `TUPLE`).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -97,7 +85,6 @@ const _: () = {
     assert!(offset_of!(Flow, port) == 72);
     assert!(offset_of!(Flow, service) == 80);
     assert!(offset_of!(Flow, comm) == 88);
-    assert!(size_of::<Peer>() == 20);
     assert!(size_of::<TupleKey>() == 32);
     assert!(offset_of!(TupleKey, port) == 24);
     assert!(size_of::<Event>() == 120);

@@ -18,7 +18,7 @@ mod unix;
 
 pub use address::{AF_INET, AF_INET6, Address};
 pub use counter::{COUNTERS, HOOKS, Hook, VERDICTS, Verdict, counter};
-pub use flow::{Event, Flow, Peer, TupleKey};
+pub use flow::{Event, Flow, TupleKey};
 pub use ledger::{LedgerCounts, LedgerKey};
 pub use map::{MAPS, MapKind, MapSpec, entries, name, told};
 pub use offsets::Offsets;

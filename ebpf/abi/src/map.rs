@@ -1,7 +1,7 @@
 //! The maps: names, kinds, sizes.
 
 use crate::{
-    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy, Scope,
+    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
     TupleKey, UnixKey,
 };
 
@@ -35,8 +35,6 @@ pub mod name {
     pub const KEPT: &str = "KEPT";
     /// [`LedgerKey`](crate::LedgerKey) to [`LedgerCounts`](crate::LedgerCounts).
     pub const LEDGER: &str = "LEDGER";
-    /// [`TupleKey`](crate::TupleKey) to [`Peer`](crate::Peer).
-    pub const PEER: &str = "PEER";
     /// What has been told once: a [`told`](crate::told) key.
     pub const TOLD: &str = "TOLD";
     /// [`UnixKey`](crate::UnixKey) to [`Protect`](crate::Protect).
@@ -65,8 +63,6 @@ pub mod entries {
     pub const KEPT: usize = 16_384;
     /// Pairs of workload and service. A pair that finds no room is not counted, and the ledger then tells a difference.
     pub const LEDGER: usize = 8_192;
-    /// Multipath TCP sockets. The oldest give way; they lose getpeername's answer, nothing else.
-    pub const PEER: usize = 16_384;
     /// What has been told once. The oldest give way and are told again.
     pub const TOLD: usize = 16_384;
     /// What protected Unix sockets are recognised by.
@@ -128,7 +124,7 @@ const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpe
 }
 
 /// Every pinned map.
-pub const MAPS: [MapSpec; 17] = [
+pub const MAPS: [MapSpec; 16] = [
     spec::<u32, Config>(name::CONFIG, MapKind::Array, 1),
     spec::<u64, Scope>(name::SCOPE, MapKind::Hash, entries::SCOPE),
     spec::<(u32, ProtectKey), Protect>(name::PROTECT, MapKind::LpmTrie, entries::PROTECT),
@@ -143,7 +139,6 @@ pub const MAPS: [MapSpec; 17] = [
     spec::<u32, u64>(name::QUARANTINE, MapKind::Hash, entries::QUARANTINE),
     spec::<u64, u64>(name::KEPT, MapKind::Hash, entries::KEPT),
     spec::<LedgerKey, LedgerCounts>(name::LEDGER, MapKind::PerCpuHash, entries::LEDGER),
-    spec::<TupleKey, Peer>(name::PEER, MapKind::LruHash, entries::PEER),
     spec::<u64, u64>(name::TOLD, MapKind::LruHash, entries::TOLD),
     spec::<UnixKey, Protect>(name::UNIX, MapKind::Hash, entries::UNIX),
 ];

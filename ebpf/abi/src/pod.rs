@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "aya's marker trait is unsafe to implement")]
 
 use crate::{
-    Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy,
-    Scope, TupleKey, UnixKey,
+    Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
+    TupleKey, UnixKey,
 };
 
 macro_rules! pod {
@@ -24,7 +24,6 @@ pod!(
     Flow,
     LedgerCounts,
     LedgerKey,
-    Peer,
     Protect,
     ProtectKey,
     Proxy,

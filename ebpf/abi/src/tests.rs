@@ -25,7 +25,6 @@ fn layout_of_this_schema() {
             ("QUARANTINE", 4, 8),
             ("KEPT", 8, 8),
             ("LEDGER", 8, 64),
-            ("PEER", 32, 20),
             ("TOLD", 8, 8),
             ("UNIX", 128, 8),
         ]

@@ -51,14 +51,6 @@ impl V4 {
         unsafe { read_volatile(addr_of!((*sk).src_ip4)) }
     }
 
-    /// The port that the socket is bound to, host byte order.
-    #[inline(always)]
-    pub(crate) fn local_port(&self) -> u16 {
-        let sk = socket(self.ctx);
-        // SAFETY: the verifier knows `sk` as a socket, of which this field may be read.
-        unsafe { read_volatile(addr_of!((*sk).src_port)) as u16 }
-    }
-
     /// Replaces the address (network byte order) and port (host byte order).
     #[inline(always)]
     pub(crate) fn write(&self, ip: u32, port: u16) {
@@ -103,14 +95,6 @@ impl V6 {
                 read_volatile(addr_of!((*sk).src_ip6[3])),
             ])
         }
-    }
-
-    /// The port that the socket is bound to, host byte order.
-    #[inline(always)]
-    pub(crate) fn local_port(&self) -> u16 {
-        let sk = socket(self.ctx);
-        // SAFETY: the verifier knows `sk` as a socket, of which this field may be read.
-        unsafe { read_volatile(addr_of!((*sk).src_port)) as u16 }
     }
 
     /// Replaces the address and port (host byte order).

@@ -3,7 +3,7 @@
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_ebpf::macros::btf_map;
 use interdict_abi::{
-    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Peer, Protect, ProtectKey, Proxy, Scope,
+    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
     TupleKey, UnixKey, entries,
 };
 
@@ -39,9 +39,6 @@ pub(crate) static FLOW: LruHashMap<u64, Flow, { entries::FLOW }> = LruHashMap::n
 
 #[btf_map]
 pub(crate) static TUPLE: LruHashMap<TupleKey, Flow, { entries::TUPLE }> = LruHashMap::new();
-
-#[btf_map]
-pub(crate) static PEER: LruHashMap<TupleKey, Peer, { entries::PEER }> = LruHashMap::new();
 
 #[btf_map]
 pub(crate) static TOLD: LruHashMap<u64, u64, { entries::TOLD }> = LruHashMap::new();

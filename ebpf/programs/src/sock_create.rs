@@ -1,7 +1,8 @@
 //! `cgroup/sock_create`: which IP sockets a scoped task may make. Only those kinds are let through whose every way to a
 //! destination has a hook: UDP-Lite's connect has none, raw sockets write their own headers, SCTP and DCCP are not redirected.
 //!
-//! Multipath TCP is let through: its subflows meet the connect hooks.
+//! Multipath TCP is refused as well, and programs fall back to TCP as they do where the kernel has none: its subflows meet
+//! the connect hooks, but a socket that is redirected hangs on some kernels (7.2), and tells the proxy as its peer on all.
 
 use core::ptr::{addr_of, read_volatile};
 
@@ -36,8 +37,7 @@ pub(crate) fn sock_create(ctx: SockContext) -> i32 {
     };
     if matches!(
         (kind, protocol),
-        (STREAM, protocol::TCP | protocol::MPTCP)
-            | (DATAGRAM, protocol::UDP | protocol::ICMP | protocol::ICMPV6)
+        (STREAM, protocol::TCP) | (DATAGRAM, protocol::UDP | protocol::ICMP | protocol::ICMPV6)
     ) {
         count(Hook::SockCreate, Verdict::Untouched);
         announce(sock, config, scope.workload, protocol);

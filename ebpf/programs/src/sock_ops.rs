@@ -8,9 +8,9 @@ use aya_ebpf::bindings::{BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_TCP_CO
 use aya_ebpf::helpers::bpf_get_socket_cookie;
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
-use interdict_abi::{AF_INET, Address, Flow, Hook, Peer, TupleKey, Verdict};
+use interdict_abi::{AF_INET, Address, Flow, Hook, TupleKey, Verdict};
 
-use crate::maps::{FLOW, PEER, TUPLE};
+use crate::maps::{FLOW, TUPLE};
 use crate::report::{count, enter};
 
 #[sock_ops]
@@ -53,14 +53,8 @@ pub(crate) fn sock_ops(ctx: SockOpsContext) -> u32 {
         proxy_port: remote_port,
         reserved: 0,
     };
-    // Failures need no handling here: the daemon refuses what it finds no flow for, and getpeername shows what is there.
+    // A failure needs no handling here: the daemon refuses what it finds no flow for.
     let filed = TUPLE.insert(key, flow, 0).is_ok();
-    let peer = Peer {
-        address: flow.address,
-        port: flow.port,
-        family: flow.family,
-    };
-    let _told = PEER.insert(key, peer, 0);
     count(
         Hook::SockOps,
         if filed {

@@ -6,6 +6,7 @@ mod commands;
 mod output;
 mod record;
 mod run;
+mod sandbox;
 mod settings;
 mod trace;
 

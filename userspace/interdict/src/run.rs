@@ -28,7 +28,7 @@ use anyhow::Context as _;
 use interdict_audit::Audit;
 use interdict_identity::{Limits, Resolver};
 use interdict_policy::PolicySet;
-use interdict_proxy::{Live, Orders, Proxy, Workers};
+use interdict_proxy::{Elsewhere, Live, Orders, Proxy, Workers};
 use interdict_record::{PolicyLoaded, Record};
 use interdict_session::Shared;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,6 +38,7 @@ use tokio::task::JoinSet;
 use self::operator::{Attached, Operator};
 use crate::admin::{self, Socket};
 use crate::record::{self, event, now};
+use crate::sandbox::Sandbox;
 use crate::settings::{KernelMode, Settings};
 
 /// Memory for analysed statements.
@@ -50,14 +51,20 @@ const OPENING: Duration = Duration::from_secs(30);
 /// Runs until it is told to stop. `config` is where the settings came from, for reloading.
 pub(crate) fn daemon(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::Result<()> {
     raise_file_limit();
+    if settings.kernel.mode != KernelMode::Off {
+        interdict_kernel::enter_host_cgroup_namespace()
+            .context("the host's cgroup namespace (a container needs the host's process namespace)")?;
+    }
+    // Before there is a second thread, so that all that come have no more.
+    let sandbox = Sandbox::start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    runtime.block_on(run(config, settings, policies))
+    runtime.block_on(run(config, settings, policies, sandbox))
 }
 
-async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::Result<()> {
+async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sandbox) -> anyhow::Result<()> {
     // Handlers first: a signal that comes during start-up must not be lost, nor end the process half-way.
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -83,6 +90,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         shared: Arc::clone(&shared),
         audit: Arc::clone(&audit),
         resolver: Arc::new(Resolver::new(Limits::default())),
+        elsewhere: Elsewhere::new(tokio::runtime::Handle::current(), OPENING),
         services: services::build(&settings)?,
         origins: kernel.as_ref().map(kernel::Kernel::origins),
         opening_timeout: OPENING,
@@ -91,7 +99,8 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         orders: told,
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = Arc::new(Workers::start(&proxy, cores).context("starting the session threads")?);
+    let workers = Workers::start(&proxy, cores, sandbox.session_thread());
+    let workers = Arc::new(workers.context("starting the session threads")?);
     let mut tasks = JoinSet::new();
     listeners::explicit(&settings, &workers, &mut tasks)?;
     let programs = kernel.as_ref().map(|kernel| Arc::clone(&kernel.programs));
@@ -104,6 +113,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet) -> anyhow::
         format!("interdict {} started", env!("CARGO_PKG_VERSION")),
     )];
     first.extend(policies_in_force(&policies));
+    first.extend(sandbox.gaps());
     if let Some(kernel) = &mut kernel {
         let what = if kernel.adopted() {
             "took over the programs of an earlier daemon"

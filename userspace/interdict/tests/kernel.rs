@@ -33,7 +33,7 @@ fn unusable() -> Option<String> {
         return Some("no eBPF object in this build: run `cargo xtask test`".to_owned());
     }
     if Path::new(interdict_kernel::DEFAULT_PIN_ROOT)
-        .join("v1/links")
+        .join(format!("v{}/links", interdict_kernel::SCHEMA))
         .exists()
     {
         return Some("a daemon's programs are attached on this host already".to_owned());

@@ -54,6 +54,26 @@ impl CgroupRoot {
     }
 }
 
+/// Enters the host's cgroup namespace, if this process is in another (as an unprivileged pod is): paths of cgroups mean the
+/// host's from then on. Threads that are there already stay where they are, so call it before any is started.
+///
+/// # Errors
+/// Process 1 is not to be seen (no hostPID), or CAP_SYS_ADMIN is lacking.
+pub fn enter_host_cgroup_namespace() -> Result<(), KernelError> {
+    let (own, host) = ("/proc/self/ns/cgroup", "/proc/1/ns/cgroup");
+    let inode = |path: &str| {
+        fs::metadata(path)
+            .map(|found| found.ino())
+            .map_err(KernelError::io("looking at", path))
+    };
+    if inode(own)? == inode(host)? {
+        return Ok(());
+    }
+    let namespace = File::open(host).map_err(KernelError::io("opening", host))?;
+    nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWCGROUP)
+        .map_err(|error| KernelError::io("entering", host)(error.into()))
+}
+
 /// This process's own cgroup, as a path from the root of its cgroup namespace.
 pub(crate) fn own() -> Result<PathBuf, KernelError> {
     let path = "/proc/self/cgroup";

@@ -57,14 +57,22 @@ pub(crate) fn attach(
             .any(|one| one.hook == *hook && one.state == State::Active)
     });
     all.extend(unix::attach(root, links, maps, offsets, sees_sockets));
+    let mut without = Vec::new();
     for Hardening { hook, state } in &all {
         match state {
             State::Active => tracing::info!(hook = hook.name(), "hardening is in force"),
             State::NotNeeded => {}
             State::Unavailable(reason) => {
-                tracing::warn!(hook = hook.name(), reason, "hardening is not in force");
+                tracing::debug!(hook = hook.name(), reason, "hardening is not in force");
+                without.push(hook.name());
             }
         }
+    }
+    if !without.is_empty() {
+        tracing::info!(
+            hooks = without.join(" "),
+            "this kernel does without some hardening: `interdict doctor` tells what follows"
+        );
     }
     all
 }

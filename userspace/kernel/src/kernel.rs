@@ -94,6 +94,13 @@ impl Kernel {
             what: "bpf()".to_owned(),
             source: Some(source),
         })?;
+        // Without it no namespace's listener could be told from another's.
+        let probe =
+            std::net::UdpSocket::bind("127.0.0.1:0").map_err(KernelError::io("binding to", "127.0.0.1"))?;
+        if crate::sys::netns_cookie(probe).is_err_and(|error| error.raw_os_error() == Some(libc::ENOPROTOOPT))
+        {
+            return Err(KernelError::NoNetnsCookie);
+        }
         let root = CgroupRoot::find()?;
         let pins = Pins::open(&settings.pin_root)?;
         layout::check_pinned(&pins.maps)?;

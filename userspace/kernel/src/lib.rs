@@ -35,7 +35,7 @@ mod scope;
 mod sys;
 mod verify;
 
-pub use cgroup::CgroupRoot;
+pub use cgroup::{CgroupRoot, enter_host_cgroup_namespace};
 pub use counters::{Counter, Counters};
 pub use doctor::{Attached, Coverage, Gap, Probe, Report, Shortfall, coverage, doctor};
 pub use error::KernelError;

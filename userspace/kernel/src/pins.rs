@@ -81,7 +81,18 @@ pub fn detach(pin_root: &Path) -> Result<(), KernelError> {
             remove_version(&path)?;
         }
     }
-    fs::remove_dir(pin_root).map_err(KernelError::io("removing", pin_root))
+    match fs::remove_dir(pin_root) {
+        // It is a mount point where the daemon sees nothing else of the file system: what counts is that it is empty.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EBUSY | libc::EROFS | libc::EACCES)
+            ) =>
+        {
+            Ok(())
+        }
+        result => result.map_err(KernelError::io("removing", pin_root)),
+    }
 }
 
 /// Removes the programs and maps of every schema but this build's.

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::address::Address;
+use crate::elsewhere::{Elsewhere, ElsewhereError};
 use crate::live::Entered;
 use crate::{Accepted, Dialer, Origin, Proxy, Service, Taken, now};
 
@@ -19,10 +20,24 @@ pub(crate) struct Connection {
     pub(crate) service: Arc<Service>,
     pub(crate) upstream: Address,
     pub(crate) dialer: Option<Arc<dyn Dialer>>,
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) identity: Identity,
     /// The `workloads` entry that enrolled the caller.
     pub(crate) workload: Option<String>,
     _entered: Entered,
+}
+
+/// Who an accepted connection is from.
+enum Arrived {
+    Caller {
+        /// Index of the service.
+        service: usize,
+        origin: Option<Origin>,
+        identity: Box<Identity>,
+    },
+    /// The daemon tries itself.
+    Own,
+    Unknown,
 }
 
 impl Proxy {
@@ -39,26 +54,57 @@ impl Proxy {
         let stream = TcpStream::from_std(accepted.stream)?;
         stream.set_nodelay(true)?;
         let (peer, local) = (canonical(stream.peer_addr()?), canonical(stream.local_addr()?));
-        let (index, origin) = if let Some(service) = accepted.service {
-            (service, None)
-        } else {
-            let taken = self.origins.as_ref().map_or(Taken::Unknown, |origins| {
-                origins.take(peer, local, accepted.netns_cookie)
-            });
-            match taken {
-                Taken::Origin(origin) => (origin.service, Some(*origin)),
-                Taken::Own => return Ok(()),
-                Taken::Unknown => return self.refuse_unknown(peer, local).await,
-            }
+        let arrived = self.look_up(accepted.service, peer, local, accepted.netns_cookie);
+        let (index, origin, identity) = match arrived.await? {
+            Arrived::Caller {
+                service,
+                origin,
+                identity,
+            } => (service, origin, *identity),
+            Arrived::Own => return Ok(()),
+            Arrived::Unknown => return self.refuse_unknown(peer, local).await,
         };
         let service = self
             .services
             .get(index)
             .cloned()
             .ok_or(ServeError::Service(index))?;
-        let mut connection = self.begin(service, origin, peer, local).await?;
+        let mut connection = self.begin(service, origin, identity, local).await?;
         connection.dialer = accepted.dialer;
         crate::postgres::serve(self, stream, connection).await
+    }
+
+    /// Finds out who is calling. That takes the kernel's maps, /proc, and the digest of an executable: none of it is for a
+    /// session thread.
+    async fn look_up(
+        &self,
+        service: Option<usize>,
+        peer: SocketAddr,
+        local: SocketAddr,
+        netns_cookie: u64,
+    ) -> Result<Arrived, ElsewhereError> {
+        let (origins, resolver) = (self.origins.clone(), Arc::clone(&self.resolver));
+        let look = move || {
+            let (service, origin) = match (service, origins) {
+                (Some(service), _) => (service, None),
+                (None, None) => return Arrived::Unknown,
+                (None, Some(origins)) => match origins.take(peer, local, netns_cookie) {
+                    Taken::Origin(origin) => (origin.service, Some(*origin)),
+                    Taken::Own => return Arrived::Own,
+                    Taken::Unknown => return Arrived::Unknown,
+                },
+            };
+            let identity = match &origin {
+                Some(origin) => resolver.resolve(&origin.facts),
+                None => resolver.resolve(&Facts::Address(peer.ip())),
+            };
+            Arrived::Caller {
+                service,
+                origin,
+                identity: Box::new(identity),
+            }
+        };
+        self.elsewhere.run(look).await
     }
 
     /// A connection that no connect hook announced: somebody dialled the proxy's port itself.
@@ -82,23 +128,20 @@ impl Proxy {
         Ok(())
     }
 
-    /// Finds out who is calling and writes it down before anything else happens.
+    /// Writes down who is calling before anything else happens.
     async fn begin(
         &self,
         service: Arc<Service>,
         origin: Option<Origin>,
-        peer: SocketAddr,
+        identity: Identity,
         local: SocketAddr,
     ) -> Result<Connection, ServeError> {
         let started_at = now();
-        let (facts, workload, destination) = match origin {
-            Some(origin) => (origin.facts, origin.workload, origin.destination),
-            None => (Facts::Address(peer.ip()), None, local),
+        let (workload, destination) = match origin {
+            Some(origin) => (origin.workload, origin.destination),
+            None => (None, local),
         };
         let upstream = service.upstream.clone().unwrap_or(Address::Ip(destination));
-        let resolver = Arc::clone(&self.resolver);
-        // Reading /proc and hashing an executable block.
-        let identity = tokio::task::spawn_blocking(move || resolver.resolve(&facts)).await?;
         let session_id = Uuid::now_v7();
         let workload = workload.or_else(|| identity.facts.get("workload").cloned());
         let entered = self.live.enter(workload.clone(), service.name.clone());
@@ -141,6 +184,7 @@ impl Proxy {
             service,
             upstream,
             dialer: None,
+            elsewhere: self.elsewhere.clone(),
             identity,
             _entered: entered,
             workload,
@@ -176,8 +220,8 @@ pub(crate) enum ServeError {
     Io(#[from] std::io::Error),
     #[error("the audit does not take records, so nothing is forwarded: {0}")]
     Audit(#[from] interdict_audit::AuditError),
-    #[error("the identity could not be looked up: {0}")]
-    Identity(#[from] tokio::task::JoinError),
+    #[error("who is calling could not be looked up, so the connection is closed: {0}")]
+    Identity(#[from] ElsewhereError),
     #[error("no service has the index {0}")]
     Service(usize),
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod connection;
+mod elsewhere;
 mod live;
 mod orders;
 mod postgres;
@@ -24,6 +25,7 @@ use interdict_session::{Limits, Shared};
 use tokio::sync::watch;
 
 pub use address::Address;
+pub use elsewhere::Elsewhere;
 pub use live::Live;
 pub use orders::Orders;
 pub use tls::{ServerTls, TlsError, UpstreamTls, UpstreamTlsMode};
@@ -83,6 +85,8 @@ pub struct Proxy {
     pub audit: Arc<Audit>,
     /// Turns the kernel's facts into an identity.
     pub resolver: Arc<Resolver>,
+    /// Does what session threads have no right to.
+    pub elsewhere: Elsewhere,
     /// Services by index.
     pub services: Vec<Arc<Service>>,
     /// Origins of redirected connections; `None` where the kernel layer is off.

@@ -45,7 +45,12 @@ pub(crate) async fn serve(
         Err(_) => return proxy.end_early(connection.session_id, "opening_timeout").await,
     };
     let tls = &connection.service.upstream_tls;
-    let dial = connect(&connection.upstream, tls, connection.dialer.as_deref());
+    let dial = connect(
+        &connection.upstream,
+        tls,
+        connection.dialer.as_deref(),
+        &connection.elsewhere,
+    );
     let server = match tokio::time::timeout(proxy.opening_timeout, dial).await {
         Ok(Ok((server, _))) => server,
         Ok(Err(error)) => return refuse(proxy, &mut client, &connection, &error).await,
@@ -132,7 +137,8 @@ async fn opening(stream: TcpStream, connection: &Connection) -> std::io::Result<
                 // The key in it is the server's own, so the server decides what it may cancel.
                 let tls = &connection.service.upstream_tls;
                 let dialer = connection.dialer.as_deref();
-                if let Ok((mut server, _)) = connect(&connection.upstream, tls, dialer).await {
+                let elsewhere = &connection.elsewhere;
+                if let Ok((mut server, _)) = connect(&connection.upstream, tls, dialer, elsewhere).await {
                     server.write_all(&message).await?;
                     server.flush().await?;
                     // The server closes once the signal is sent, and so do we then, as libpq waits for that.

@@ -152,6 +152,13 @@ impl UpstreamTls {
     }
 }
 
+/// Has the cryptographic library set its random numbers up on this thread. It looks at a device when it does so first, which
+/// it could not once the thread has given up files.
+pub(crate) fn draw_randomness() {
+    // A library without random numbers tells at the first handshake.
+    let _ = provider().secure_random.fill(&mut [0]);
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

@@ -7,10 +7,11 @@ use std::pin::Pin;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsStream;
 
 use crate::address::Address;
+use crate::elsewhere::Elsewhere;
 use crate::stream::Stream;
 use crate::tls::{UpstreamTls, UpstreamTlsMode};
 
@@ -47,16 +48,17 @@ pub(crate) async fn connect(
     address: &Address,
     tls: &UpstreamTls,
     dialer: Option<&dyn Dialer>,
+    elsewhere: &Elsewhere,
 ) -> Result<(Stream, SocketAddr), UpstreamError> {
     let failed = |source| UpstreamError::Connect {
         address: address.to_string(),
         source,
     };
     let stream = match dialer {
-        Some(dialer) => dial(address, dialer).await,
-        None => match address {
-            Address::Ip(address) => TcpStream::connect(address).await,
-            Address::Name(name, port) => TcpStream::connect((name.as_str(), *port)).await,
+        Some(dialer) => dial(address, dialer, elsewhere).await,
+        None => match addresses(address, elsewhere).await {
+            Ok(addresses) => TcpStream::connect(&*addresses).await,
+            Err(error) => Err(error),
         },
     }
     .map_err(failed)?;
@@ -68,14 +70,17 @@ pub(crate) async fn connect(
     Ok((negotiate(stream, address, tls).await?, peer))
 }
 
+async fn addresses(address: &Address, elsewhere: &Elsewhere) -> io::Result<Vec<SocketAddr>> {
+    match address {
+        Address::Ip(address) => Ok(vec![*address]),
+        Address::Name(name, port) => elsewhere.addresses(name, *port).await,
+    }
+}
+
 /// Connects by a dialer's sockets. Names mean what they mean to the daemon.
-async fn dial(address: &Address, dialer: &dyn Dialer) -> io::Result<TcpStream> {
-    let addresses = match address {
-        Address::Ip(address) => vec![*address],
-        Address::Name(name, port) => lookup_host((name.as_str(), *port)).await?.collect(),
-    };
+async fn dial(address: &Address, dialer: &dyn Dialer, elsewhere: &Elsewhere) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
+    for address in addresses(address, elsewhere).await? {
         let socket = dialer.socket(address.is_ipv6()).await?;
         match TcpSocket::from_std_stream(socket).connect(address).await {
             Ok(stream) => return Ok(stream),
@@ -146,6 +151,13 @@ mod tests {
         }
     }
 
+    fn elsewhere() -> Elsewhere {
+        Elsewhere::new(
+            tokio::runtime::Handle::current(),
+            std::time::Duration::from_secs(10),
+        )
+    }
+
     fn std_socket(socket: TcpSocket) -> std::os::fd::OwnedFd {
         use std::os::fd::AsFd as _;
         socket.as_fd().try_clone_to_owned().unwrap()
@@ -160,7 +172,7 @@ mod tests {
             Address::Ip(address),
             Address::Name("localhost".to_owned(), address.port()),
         ] {
-            let _stream = dial(&address, &dialer).await.unwrap();
+            let _stream = dial(&address, &dialer, &elsewhere()).await.unwrap();
             let (_, peer) = listener.accept().await.unwrap();
             assert_eq!(peer.ip().to_string(), "127.0.0.9", "for {address}");
         }
@@ -172,7 +184,7 @@ mod tests {
         let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let error = dial(&Address::Ip(address), &Recorder::default())
+        let error = dial(&Address::Ip(address), &Recorder::default(), &elsewhere())
             .await
             .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::{Dialer, Proxy};
+use crate::{Dialer, Proxy, tls};
 
 /// A connection as a listener accepted it.
 #[derive(Debug)]
@@ -36,17 +36,28 @@ pub struct Workers {
 const PULSE: Duration = Duration::from_millis(250);
 
 impl Workers {
-    /// Starts `count` threads.
-    pub fn start(proxy: &Arc<Proxy>, count: usize) -> io::Result<Self> {
+    /// Starts `count` threads. Each calls `prepare` before it sees a connection, to give up what it does not need; when
+    /// this returns, all have.
+    ///
+    /// # Errors
+    /// A thread could not be started, or `prepare` failed in one: all of them end.
+    pub fn start(
+        proxy: &Arc<Proxy>,
+        count: usize,
+        prepare: impl Fn() -> io::Result<()> + Send + Clone + 'static,
+    ) -> io::Result<Self> {
+        let count = count.max(1);
         let mut workers = Self {
             queues: Vec::new(),
             next: AtomicUsize::new(0),
             threads: Vec::new(),
             pulses: Vec::new(),
         };
-        for index in 0..count.max(1) {
+        let (ready, prepared) = std::sync::mpsc::channel();
+        for index in 0..count {
             let (queue, connections) = mpsc::unbounded_channel();
             let proxy = Arc::clone(proxy);
+            let (prepare, ready) = (prepare.clone(), ready.clone());
             let pulse = Arc::new(AtomicU64::new(0));
             workers.pulses.push(Arc::clone(&pulse));
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,9 +65,21 @@ impl Workers {
                 .build()?;
             let thread = std::thread::Builder::new()
                 .name(format!("session-{index}"))
-                .spawn(move || runtime.block_on(run(proxy, connections, &pulse)))?;
+                .spawn(move || {
+                    tls::draw_randomness();
+                    let outcome = prepare();
+                    let well = outcome.is_ok();
+                    if ready.send(outcome).is_ok() && well {
+                        runtime.block_on(run(proxy, connections, &pulse));
+                    }
+                })?;
             workers.queues.push(queue);
             workers.threads.push(thread);
+        }
+        // So that a thread that panics is noticed.
+        drop(ready);
+        for _ in 0..count {
+            prepared.recv().map_err(io::Error::other)??;
         }
         Ok(workers)
     }

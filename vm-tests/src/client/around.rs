@@ -18,6 +18,7 @@ pub(super) fn connect(how: &str, address: SocketAddr) -> Option<io::Result<TcpSt
         "udplite" => udp_lite(address),
         "sctp" => socket(Type::STREAM, libc::IPPROTO_SCTP, address).map(drop),
         "dccp" => socket(Type::from(libc::SOCK_DCCP), libc::IPPROTO_DCCP, address).map(drop),
+        "mptcp" => Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::MPTCP)).map(drop),
         "uring" => return Some(uring(address)),
         _ => return None,
     };

@@ -11,7 +11,7 @@ use interdict_kernel::{Kernel, Mode, Settings};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setgid, setuid};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 /// Connects in the way of that name. The outer error: there is no such way.
 pub(super) fn connect(how: &str, address: SocketAddr) -> Result<io::Result<TcpStream>> {
@@ -20,7 +20,6 @@ pub(super) fn connect(how: &str, address: SocketAddr) -> Result<io::Result<TcpSt
         "nonblocking" => nonblocking(address),
         "fastopen" => fast_open(address),
         "bound" => bound(address),
-        "mptcp" => mptcp(address),
         "udp" => udp(address),
         "bind" => TcpListener::bind(address)
             .map(|_| ())
@@ -70,12 +69,6 @@ fn bound(address: SocketAddr) -> io::Result<TcpStream> {
         (Ipv6Addr::LOCALHOST, 0).into()
     };
     socket.bind(&source.into())?;
-    socket.connect(&address.into())?;
-    Ok(socket.into())
-}
-
-fn mptcp(address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::MPTCP))?;
     socket.connect(&address.into())?;
     Ok(socket.into())
 }

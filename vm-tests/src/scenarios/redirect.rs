@@ -21,7 +21,6 @@ pub(super) const ALL: &[Scenario] = &[
     ("connect_mapped", mapped),
     ("connect_without_a_route", without_a_route),
     ("connect_unspecified", unspecified),
-    ("connect_mptcp", mptcp),
     ("reconnect_shows_the_new_peer", reconnect),
     ("other_ports_untouched", other_ports),
 ];
@@ -80,28 +79,6 @@ fn unspecified() -> Result<Outcome> {
             flow.destination
         );
     }
-    bench.expect_none_direct()?;
-    Ok(Outcome::Pass)
-}
-
-/// Redirected as TCP is, although getpeername asks with another socket's cookie than connect.
-fn mptcp() -> Result<Outcome> {
-    let bench = Bench::new()?;
-    match bench.connect("mptcp", bench.v4.address)? {
-        got if got == Got::proxy(bench.v4.address) => {}
-        Got::Errno(libc::EPROTONOSUPPORT | libc::ENOPROTOOPT) => {
-            return Ok(Outcome::Skip(
-                "this kernel has no MPTCP, or has it switched off".to_owned(),
-            ));
-        }
-        other => anyhow::bail!("{other:?}"),
-    }
-    let flow = bench.proxy.next_flow()?;
-    ensure!(
-        flow.destination == bench.v4.address,
-        "the flow says {}",
-        flow.destination
-    );
     bench.expect_none_direct()?;
     Ok(Outcome::Pass)
 }

@@ -18,6 +18,8 @@ const INIT: &[u8] = include_bytes!("init.sh");
 /// What is the same for every kernel.
 pub(super) struct Payload {
     busybox: PathBuf,
+    /// For the scenario of translated addresses, which is skipped without it.
+    nft: Option<PathBuf>,
     program: PathBuf,
     object: PathBuf,
     /// Each at the path where the loader looks for it.
@@ -38,10 +40,15 @@ impl Payload {
         let busybox = host::program("busybox").context("busybox is missing (package busybox-static)")?;
         let mut libraries = libraries(&stripped)?;
         libraries.extend(self::libraries(&busybox)?);
+        let nft = host::program("nft");
+        if let Some(nft) = &nft {
+            libraries.extend(self::libraries(nft)?);
+        }
         libraries.sort();
         libraries.dedup();
         Ok(Self {
             busybox,
+            nft,
             program: stripped,
             object: object.to_owned(),
             libraries,
@@ -63,6 +70,9 @@ impl Payload {
         cpio.file("etc/hosts", 0o644, b"127.0.0.1 localhost\n::1 localhost\n")?;
         cpio.file("bin/busybox", 0o755, &read(&self.busybox)?)?;
         cpio.file("bin/interdict-vm-tests", 0o755, &read(&self.program)?)?;
+        if let Some(nft) = &self.nft {
+            cpio.file("bin/nft", 0o755, &read(nft)?)?;
+        }
         cpio.file("interdict.o", 0o644, &read(&self.object)?)?;
         for library in &self.libraries {
             cpio.file(&library.display().to_string(), 0o755, &read(library)?)?;

@@ -89,14 +89,10 @@ impl Kernel {
 
     /// What a reader of the record must know of this daemon's boundary.
     fn describe(&mut self, settings: &Settings) {
+        let mut gaps = 0;
         for coverage in self.programs.coverage() {
             let Some(gap) = coverage.gap else { continue };
-            tracing::warn!(
-                technique = coverage.technique,
-                remedy = gap.remedy,
-                "a gap of this kernel: {}",
-                gap.consequence
-            );
+            gaps += 1;
             let detail = [
                 ("technique", coverage.technique.to_owned()),
                 ("consequence", gap.consequence.to_owned()),
@@ -104,6 +100,12 @@ impl Kernel {
             ];
             let message = format!("{}: {}", coverage.technique, gap.consequence);
             self.first.push(told("gap", message, detail));
+        }
+        if gaps > 0 {
+            tracing::warn!(
+                gaps,
+                "not every way around can be closed here: `interdict doctor` names them"
+            );
         }
         for service in settings.services.iter().filter(|service| service.fail_open) {
             let message = format!(

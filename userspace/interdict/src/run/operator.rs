@@ -212,13 +212,6 @@ impl Handler for Operator {
             for hook in attached.programs.missing_hooks() {
                 attention.push(format!("{hook} is not in its place"));
             }
-            let gaps = attached.programs.coverage();
-            let gaps = gaps.iter().filter(|coverage| coverage.gap.is_some()).count();
-            if gaps > 0 {
-                attention.push(format!(
-                    "{gaps} ways around are not closed on this kernel: see `interdict doctor`"
-                ));
-            }
         }
         Ok(Status {
             release: env!("CARGO_PKG_VERSION").to_owned(),

@@ -52,7 +52,8 @@ fn the_first_of_two_equal_destinations_counts() {
     let table = table(&[destination("10.0.3.7", 24), second]).unwrap();
     assert_eq!(
         table.into_values().map(|value| value.service).collect::<Vec<_>>(),
-        [1]
+        [1, 1],
+        "its port, and any port of it"
     );
 }
 

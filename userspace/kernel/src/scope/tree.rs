@@ -40,7 +40,22 @@ impl Tree {
         let inotify = Inotify::init().map_err(KernelError::io("watching", &path))?;
         for literal in patterns.literals() {
             let directory = path.join(literal.strip_prefix("/").unwrap_or(literal));
-            fs::create_dir_all(&directory).map_err(KernelError::io("creating the cgroup", &directory))?;
+            match fs::create_dir_all(&directory) {
+                // Enrolled as soon as somebody who may makes it.
+                Err(error)
+                    if matches!(
+                        error.raw_os_error(),
+                        Some(libc::EACCES | libc::EPERM | libc::EROFS)
+                    ) =>
+                {
+                    tracing::warn!(
+                        cgroup = %directory.display(),
+                        %error,
+                        "this cgroup can't be made: what starts in it is out of scope for some milliseconds"
+                    );
+                }
+                made => made.map_err(KernelError::io("creating the cgroup", &directory))?,
+            }
         }
         Ok(Self {
             root: path,

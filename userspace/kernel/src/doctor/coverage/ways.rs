@@ -62,7 +62,7 @@ pub(super) const WAYS: &[Way] = &[
     },
     Way {
         technique: "multipath TCP",
-        closed: CONNECT,
+        closed: ByHooks(&[&[Hook::SockCreate]]),
         consequence: ESCAPES,
         remedy: DAEMON,
     },
@@ -171,6 +171,12 @@ pub(super) const WAYS: &[Way] = &[
         closed: ByDesign("scope by ancestry, decided per task"),
         consequence: "",
         remedy: "",
+    },
+    Way {
+        technique: "a descendant of an enrolled executable, when its enrolled ancestors have ended",
+        closed: Never,
+        consequence: "a workload that is matched by executable alone, and forks itself free of it, is no longer in scope",
+        remedy: "enrol by cgroup, unit or user: those are inherited",
     },
     Way {
         technique: "moving to a cgroup outside of the scope",
