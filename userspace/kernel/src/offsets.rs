@@ -1,11 +1,18 @@
 //! Where the running kernel keeps what the programs read.
 
+use std::sync::OnceLock;
+
 use interdict_abi::Offsets;
 use libbpf_rs::btf::Btf;
 use libbpf_rs::btf::types::{Composite, MemberAttr};
 
 /// From the kernel's own BTF. What can't be had is 0, and the programs do without.
 pub(crate) fn of_running_kernel() -> Offsets {
+    static FOUND: OnceLock<Offsets> = OnceLock::new();
+    *FOUND.get_or_init(read)
+}
+
+fn read() -> Offsets {
     let Ok(btf) = Btf::from_vmlinux() else {
         tracing::warn!(
             "the kernel has no BTF: flows carry no process start time, and workloads can't be matched by executable"

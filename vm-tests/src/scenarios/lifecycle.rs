@@ -1,10 +1,10 @@
 //! Daemons come and go; the programs stay, until an operator says otherwise.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use interdict_kernel::{KernelError, Mode, REQUIRED_HOOKS, Verdict, detach, doctor};
+use interdict_kernel::{Hook, KernelError, Mode, REQUIRED_HOOKS, Verdict, detach, doctor};
 
 use crate::bench::{Bench, Place, eventually};
 use crate::child::{Child, Got};
@@ -13,6 +13,7 @@ use crate::{Outcome, Scenario};
 
 pub(super) const ALL: &[Scenario] = &[
     ("dead_daemon_refuses_and_is_replaced", dead_daemon),
+    ("daemon_killed_a_hundred_times_under_load", killed),
     ("programs_swapped_under_load", swapped),
     ("links_made_again", links_made_again),
     ("one_daemon_at_a_time", one_at_a_time),
@@ -72,6 +73,47 @@ fn dead_daemon() -> Result<Outcome> {
     );
     ensure!(server.accepted() == 0, "{} direct connections", server.accepted());
     second.kill()?;
+    Ok(Outcome::Pass)
+}
+
+/// A hundred kills, or as many as a slow machine manages in two minutes, and not one connection that went past the proxy: by
+/// the server's own count, and by that of the packets that the egress guard met.
+fn killed() -> Result<Outcome> {
+    const KILLS: usize = 100;
+    const PATIENCE: Duration = Duration::from_mins(2);
+    let place = Place::new()?;
+    let server = Server::protected(Ipv4Addr::LOCALHOST)?;
+    // Until the first daemon is there, nothing protects anything.
+    let (first, _) = daemon(&place, server.address)?;
+    first.kill()?;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = Child::start(&place.directory(""), &["loop", &server.address.to_string()])?;
+        ensure!(client.line()? == "started");
+        clients.push(client);
+    }
+    let started = Instant::now();
+    let mut kills = 0;
+    while kills < KILLS && (started.elapsed() < PATIENCE || kills < 5) {
+        let (daemon, said) = daemon(&place, server.address)?;
+        ensure!(said.starts_with("ready adopted=true"), "{said}");
+        // Not always at the same moment of its life.
+        std::thread::sleep(Duration::from_millis(kills as u64 % 7 * 5));
+        daemon.kill()?;
+        kills += 1;
+    }
+    for client in clients {
+        let counted = client.finish()?;
+        ensure!(counted.contains("direct=0 "), "after {kills} kills: {counted}");
+        ensure!(
+            !counted.contains("proxy=0 ") && !counted.contains("refused=0 "),
+            "{counted}"
+        );
+    }
+    ensure!(server.accepted() == 0, "{} direct connections", server.accepted());
+    let kernel = place.attach(Mode::Enforce)?;
+    let dropped = kernel.counters()?.get(Hook::Egress, Verdict::Dropped);
+    ensure!(dropped == 0, "{dropped} packets came as far as the egress guard");
     Ok(Outcome::Pass)
 }
 

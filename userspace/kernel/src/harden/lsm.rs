@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use aya::maps::{Map, MapData, PerCpuArray};
 use aya::programs::{Lsm, LsmAttachType, ProgramError, ProgramType};
@@ -43,13 +44,15 @@ pub(super) fn attach(ebpf: &mut Ebpf, links: &Path, maps: &Path, offsets: &Offse
         })
         .to_vec()
     };
-    let Ok(btf) = Btf::from_sys_fs() else {
+    // A running kernel's types don't change, and reading them takes longer than all else here.
+    static TYPES: OnceLock<Option<Btf>> = OnceLock::new();
+    let Some(btf) = TYPES.get_or_init(|| Btf::from_sys_fs().ok()) else {
         return none(NO_BTF);
     };
     let mut all = Vec::with_capacity(ALL.len());
     for (hook, kernel_name) in ALL {
         let attached = if knows(hook, offsets) {
-            load(ebpf, hook, kernel_name, &btf)
+            load(ebpf, hook, kernel_name, btf)
         } else {
             Err("the kernel's BTF does not have what this hook reads".to_owned())
         };
