@@ -47,13 +47,16 @@ impl Elsewhere {
         let done = async {
             // Never closed. What hangs keeps its place also when nobody waits for it any more.
             let place = Arc::clone(&self.room).acquire_owned().await.ok();
+            let work = move || {
+                let outcome = work();
+                drop(place);
+                outcome
+            };
+            // Asked for by a task of that runtime: a thread has the rights of the one that starts it, and a session thread
+            // has none to give, nor may it start any.
             self.runtime
-                .spawn_blocking(move || {
-                    let outcome = work();
-                    drop(place);
-                    outcome
-                })
-                .await
+                .spawn(async move { tokio::task::spawn_blocking(work).await })
+                .await?
         };
         match tokio::time::timeout(self.patience, done).await {
             Ok(outcome) => Ok(outcome?),
