@@ -221,7 +221,7 @@ impl Existing {
             );
             tracing::warn!("{message}");
             let detail = [("transport".to_owned(), name.to_owned())];
-            self.write(detailed("gap", "daemon", message, detail.into()))
+            self.write(detailed("coverage_gap", "daemon", message, detail.into()))
                 .await;
         }
     }

@@ -99,7 +99,7 @@ impl Kernel {
                 ("remedy", gap.remedy.to_owned()),
             ];
             let message = format!("{}: {}", coverage.technique, gap.consequence);
-            self.first.push(told("gap", message, detail));
+            self.first.push(told("coverage_gap", message, detail));
         }
         if gaps > 0 {
             tracing::warn!(
