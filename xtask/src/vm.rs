@@ -46,8 +46,8 @@ pub(crate) struct Options {
     /// One JSON document instead of tables
     #[arg(long)]
     json: bool,
-    /// Put the tables into docs/kernels.md as well
-    #[arg(long, conflicts_with_all = ["filter", "kernels"])]
+    /// Put the tables, of the kernels that were run, into docs/kernels.md as well
+    #[arg(long, conflicts_with = "filter")]
     docs: bool,
     /// The host's own kernel too
     #[arg(long)]
@@ -59,7 +59,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     jobs: u8,
     /// Seconds until a machine is given up
-    #[arg(long, default_value_t = 900, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 2400, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
     /// Don't use KVM, even where it seems to work
     #[arg(long)]

@@ -28,7 +28,8 @@ fn prepare(to: SocketAddr) -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).context("a network namespace")?;
     link::up(link::LOOPBACK).context("lo")?;
     let rules = format!(
-        "table ip t {{ chain out {{ type nat hook output priority -100; ip daddr 127.0.0.2 tcp dport 7777 dnat to {to}; }} }}"
+        "table ip t {{\nchain out {{\ntype nat hook output priority -100\n\
+         ip daddr 127.0.0.2 tcp dport 7777 dnat to {to}\n}}\n}}\n"
     );
     let mut nft = Command::new("nft")
         .args(["-f", "-"])
