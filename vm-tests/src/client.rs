@@ -26,6 +26,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
             repeat::run(address.parse()?);
             Ok(())
         }
+        ("cost", []) => crate::cost::connect(),
         ("puppet", []) => puppet::run(),
         ("user", [user, address]) => {
             tell(ways::as_user(user.parse()?, address.parse()?)?);

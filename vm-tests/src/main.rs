@@ -12,6 +12,7 @@
 mod bench;
 mod child;
 mod client;
+mod cost;
 mod daemon;
 mod facts;
 mod raw;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let answer = match words.as_slice() {
         ["--child", rest @ ..] => client::run(rest).map(|()| true),
+        ["--cost", rest @ ..] => cost::run(rest).map(|()| true),
         ["--daemon", rest @ ..] => daemon::run(rest).map(|()| true),
         ["--list"] => {
             scenarios::all().for_each(|(name, _)| println!("{name}"));
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         [] => run(""),
         [filter] if !filter.starts_with('-') => run(filter),
         _ => Err(anyhow::anyhow!(
-            "usage: interdict-vm-tests [--list | --facts] [FILTER]"
+            "usage: interdict-vm-tests [--list | --facts | --cost [ROUNDS]] [FILTER]"
         )),
     };
     match answer {
