@@ -146,7 +146,7 @@ mod tests {
                     socket.bind("127.0.0.9:0".parse().unwrap())?;
                 }
                 // A socket that is not connected, as a namespace's thread makes it.
-                Ok(std::os::fd::OwnedFd::from(std_socket(socket)).into())
+                Ok(std_socket(&socket).into())
             })
         }
     }
@@ -158,7 +158,7 @@ mod tests {
         )
     }
 
-    fn std_socket(socket: TcpSocket) -> std::os::fd::OwnedFd {
+    fn std_socket(socket: &TcpSocket) -> std::os::fd::OwnedFd {
         use std::os::fd::AsFd as _;
         socket.as_fd().try_clone_to_owned().unwrap()
     }

@@ -116,7 +116,7 @@ pub(super) fn restrict() -> Option<Gap> {
     };
     for filter in &filters {
         if let Err(error) = apply_filter(filter) {
-            return Some(gap(format!("{:#}", anyhow::Error::new(error))));
+            return Some(gap(error.to_string()));
         }
     }
     None
@@ -182,8 +182,8 @@ fn allowed() -> Result<BTreeMap<c_long, Vec<SeccompRule>>, BackendError> {
             is(2, libc::TCP_NODELAY)?,
         ])?],
     );
-    let nonblocking =
-        SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::FIONBIO as u64)?;
+    // Its type differs by C library.
+    let nonblocking = is(1, libc::FIONBIO as i32)?;
     calls.insert(libc::SYS_ioctl, vec![SeccompRule::new(vec![nonblocking])?]);
     calls.insert(
         libc::SYS_fcntl,
