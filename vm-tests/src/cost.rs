@@ -81,7 +81,8 @@ impl Connector {
     fn turn(&mut self, way: &mut Way, to: SocketAddr) -> Result<()> {
         writeln!(self.input, "{to}")?;
         for word in line(&mut self.output)?.split_whitespace() {
-            way.taken.push(word.parse().with_context(|| format!("{}: {word}", way.name))?);
+            way.taken
+                .push(word.parse().with_context(|| format!("{}: {word}", way.name))?);
         }
         Ok(())
     }

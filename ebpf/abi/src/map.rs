@@ -13,6 +13,8 @@ pub mod name {
     pub const SCOPE: &str = "SCOPE";
     /// [`ProtectKey`](crate::ProtectKey) prefixes to [`Protect`](crate::Protect).
     pub const PROTECT: &str = "PROTECT";
+    /// A bit for each port that is protected anywhere: 64 to a word, the lowest first.
+    pub const PORTS: &str = "PORTS";
     /// Netns cookie to [`Proxy`](crate::Proxy).
     pub const PROXY: &str = "PROXY";
     /// Socket cookie to [`Flow`](crate::Flow).
@@ -47,6 +49,8 @@ pub mod entries {
     pub const SCOPE: usize = 16_384;
     /// Protected prefixes: two for each destination.
     pub const PROTECT: usize = 131_072;
+    /// Words of a bit for each port.
+    pub const PORTS: usize = 1_024;
     /// Network namespaces with listeners.
     pub const PROXY: usize = 4_096;
     /// Redirected sockets that are open. The oldest give way; they lose getpeername's answer, nothing else.
@@ -124,10 +128,11 @@ const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpe
 }
 
 /// Every pinned map.
-pub const MAPS: [MapSpec; 16] = [
+pub const MAPS: [MapSpec; 17] = [
     spec::<u32, Config>(name::CONFIG, MapKind::Array, 1),
     spec::<u64, Scope>(name::SCOPE, MapKind::Hash, entries::SCOPE),
     spec::<(u32, ProtectKey), Protect>(name::PROTECT, MapKind::LpmTrie, entries::PROTECT),
+    spec::<u32, u64>(name::PORTS, MapKind::Array, entries::PORTS),
     spec::<u64, Proxy>(name::PROXY, MapKind::Hash, entries::PROXY),
     spec::<u64, Flow>(name::FLOW, MapKind::LruHash, entries::FLOW),
     spec::<TupleKey, Flow>(name::TUPLE, MapKind::LruHash, entries::TUPLE),

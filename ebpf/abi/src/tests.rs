@@ -14,6 +14,7 @@ fn layout_of_this_schema() {
             ("CONFIG", 4, 120),
             ("SCOPE", 8, 8),
             ("PROTECT", 24, 8),
+            ("PORTS", 4, 8),
             ("PROXY", 8, 8),
             ("FLOW", 8, 104),
             ("TUPLE", 32, 104),

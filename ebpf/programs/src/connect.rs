@@ -10,7 +10,7 @@ use interdict_abi::{
 };
 
 use crate::heart::is_alive;
-use crate::maps::{FLOW, PROTECT, PROXY, QUARANTINE};
+use crate::maps::{FLOW, PORTS, PROTECT, PROXY, QUARANTINE};
 use crate::report::{config, count, enter, first_time, observing, tell};
 use crate::scope::scope;
 use crate::task;
@@ -28,9 +28,21 @@ pub(crate) enum Decision {
 /// What protects an address and port, if anything does.
 #[inline(always)]
 pub(crate) fn protection(address: Address, port: u16) -> Option<Protect> {
+    if !is_anywhere_protected(port) {
+        return None;
+    }
     PROTECT
         .get(&Key::new(ProtectKey::FIXED + 128, ProtectKey::new(address, port)))
         .copied()
+}
+
+/// Whether a port is protected at some address. Most packets and connects go to ports that are not, and looking at a bit is
+/// much cheaper than looking for a prefix.
+#[inline(always)]
+pub(crate) fn is_anywhere_protected(port: u16) -> bool {
+    PORTS
+        .get(u32::from(port >> 6))
+        .is_none_or(|word| word >> (port & 63) & 1 == 1)
 }
 
 /// Decides about a connect to `address` and `port`. Destinations are looked up first: most are not protected, and then

@@ -20,7 +20,7 @@ use interdict_abi::{
     AF_INET, AF_INET6, Config, Flow, Hook, Protect, ProtectKey, Scope, Verdict, config_flag, told,
 };
 
-use crate::connect::barred;
+use crate::connect::{barred, is_anywhere_protected};
 use crate::maps::{KEPT, PROTECT};
 use crate::packet::{Target, target};
 use crate::report::{config, count, first_time, send};
@@ -64,6 +64,9 @@ pub(crate) fn egress(ctx: SkBuffContext) -> i32 {
 /// What protects a packet's destination. One whose port can't be read counts as going to any port.
 #[inline(always)]
 fn protection(target: &Target) -> Option<Protect> {
+    if target.has_port && !is_anywhere_protected(target.port) {
+        return None;
+    }
     let key = if target.has_port {
         ProtectKey::new(target.address, target.port)
     } else {

@@ -23,6 +23,9 @@ pub(crate) static EXECUTABLE: HashMap<ExecutableKey, Scope, { entries::EXECUTABL
 pub(crate) static PROTECT: LpmTrie<ProtectKey, Protect, { entries::PROTECT }> = LpmTrie::new();
 
 #[btf_map]
+pub(crate) static PORTS: Array<u64, { entries::PORTS }> = Array::new();
+
+#[btf_map]
 pub(crate) static PROXY: HashMap<u64, Proxy, { entries::PROXY }> = HashMap::new();
 
 #[btf_map]

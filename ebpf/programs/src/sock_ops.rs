@@ -16,10 +16,15 @@ use crate::report::{count, enter};
 #[sock_ops]
 pub(crate) fn sock_ops(ctx: SockOpsContext) -> u32 {
     let ctx = ctx.ops;
-    // SAFETY: the kernel hands a valid context, of which these fields may be read.
-    let (op, ip4, ip6, port, remote_port) = unsafe {
+    // SAFETY: the kernel hands a valid context, of which this field may be read.
+    let op = unsafe { read_volatile(addr_of!((*ctx).op)) };
+    // Most callbacks are of no interest, and the other fields are dear to read.
+    if op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB {
+        return 1;
+    }
+    // SAFETY: as above.
+    let (ip4, ip6, port, remote_port) = unsafe {
         (
-            read_volatile(addr_of!((*ctx).op)),
             read_volatile(addr_of!((*ctx).local_ip4)),
             Address([
                 read_volatile(addr_of!((*ctx).local_ip6[0])),
@@ -31,9 +36,6 @@ pub(crate) fn sock_ops(ctx: SockOpsContext) -> u32 {
             u32::from_be(read_volatile(addr_of!((*ctx).remote_port))) as u16,
         )
     };
-    if op != BPF_SOCK_OPS_TCP_CONNECT_CB && op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB {
-        return 1;
-    }
     let Some(flow) = redirected(ctx, remote_port) else {
         count(Hook::SockOps, Verdict::Untouched);
         return 1;

@@ -13,9 +13,12 @@ use crate::report::count;
 pub(crate) fn sock_release(ctx: SockContext) -> i32 {
     // SAFETY: the helper takes the context.
     let cookie = unsafe { bpf_get_socket_cookie(ctx.sock.cast()) };
-    if FLOW.remove(cookie).is_ok() {
+    // Most sockets are in neither, and looking is cheaper than removing, which locks.
+    if FLOW.get_ptr(cookie).is_some() && FLOW.remove(cookie).is_ok() {
         count(Hook::SockRelease, Verdict::Released);
     }
-    let _absent = KEPT.remove(cookie);
+    if KEPT.get_ptr(cookie).is_some() {
+        let _absent = KEPT.remove(cookie);
+    }
     1
 }

@@ -59,7 +59,7 @@ impl Default for Settings {
 pub struct Kernel {
     pub(crate) root: CgroupRoot,
     config: Mutex<(Config, Array<MapData, Config>)>,
-    protect: Mutex<LpmTrie<MapData, ProtectKey, Protect>>,
+    protect: Mutex<(LpmTrie<MapData, ProtectKey, Protect>, Array<MapData, u64>)>,
     proxy: Mutex<HashMap<MapData, u64, Proxy>>,
     scope: ScopeMap,
     pub(crate) follower: Mutex<Option<Follower>>,
@@ -152,7 +152,7 @@ impl Kernel {
         Ok(Self {
             root,
             config: Mutex::new((config, configs)),
-            protect: Mutex::new(map(&mut ebpf, name::PROTECT)?),
+            protect: Mutex::new((map(&mut ebpf, name::PROTECT)?, map(&mut ebpf, name::PORTS)?)),
             proxy: Mutex::new(map(&mut ebpf, name::PROXY)?),
             scope: Arc::new(Mutex::new(scope)),
             follower: Mutex::new(None),
@@ -244,7 +244,9 @@ impl Kernel {
     /// # Errors
     /// An impossible destination (nothing was changed), or the kernel refused (some may have been added, none removed).
     pub fn protect(&self, destinations: &[Destination]) -> Result<(), KernelError> {
-        protect::replace(&mut lock(&self.protect), destinations)
+        let mut tables = lock(&self.protect);
+        let (protect, ports) = &mut *tables;
+        protect::replace(protect, ports, destinations)
     }
 
     /// Sends the redirected connections of a network namespace to these ports of its 127.0.0.1 and ::1. `None` (or a

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aya::maps::lpm_trie::Key;
-use aya::maps::{LpmTrie, MapData};
+use aya::maps::{Array, LpmTrie, MapData};
 use interdict_abi::{Address, Protect, ProtectKey, entries, name, protect_flag};
 
 use crate::KernelError;
@@ -30,12 +30,15 @@ pub struct Destination {
 type Table = BTreeMap<(u32, ProtectKey), Protect>;
 
 /// Makes the table hold exactly `wanted`. New entries go in before old ones go out, so that no destination that stays is
-/// open meanwhile.
+/// open meanwhile; for the same reason the bits of ports are set first and cleared last.
 pub(crate) fn replace(
     map: &mut LpmTrie<MapData, ProtectKey, Protect>,
+    bits: &mut Array<MapData, u64>,
     wanted: &[Destination],
 ) -> Result<(), KernelError> {
+    let ports = ports(wanted);
     let wanted = table(wanted)?;
+    write_ports(bits, |before, word| before | word, &ports)?;
     let mut stale = Vec::new();
     for key in map.keys() {
         let key = key.map_err(KernelError::read(name::PROTECT))?;
@@ -49,6 +52,33 @@ pub(crate) fn replace(
     }
     for key in stale {
         map.remove(&key).map_err(KernelError::written(name::PROTECT))?;
+    }
+    write_ports(bits, |_, word| word, &ports)
+}
+
+/// A bit for each port, 64 to a word.
+fn ports(wanted: &[Destination]) -> Vec<u64> {
+    let mut words = vec![0; entries::PORTS];
+    for destination in wanted {
+        if let Some(word) = words.get_mut(usize::from(destination.port >> 6)) {
+            *word |= 1 << (destination.port & 63);
+        }
+    }
+    words
+}
+
+fn write_ports(
+    bits: &mut Array<MapData, u64>,
+    change: impl Fn(u64, u64) -> u64,
+    words: &[u64],
+) -> Result<(), KernelError> {
+    for (place, word) in (0..).zip(words) {
+        let before = bits.get(&place, 0).map_err(KernelError::read(name::PORTS))?;
+        let after = change(before, *word);
+        if before != after {
+            bits.set(place, after, 0)
+                .map_err(KernelError::written(name::PORTS))?;
+        }
     }
     Ok(())
 }

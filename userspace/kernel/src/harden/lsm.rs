@@ -15,6 +15,9 @@ use libbpf_rs::{Link, ProgramAttachType};
 use super::{Hardening, State, root_cause};
 use crate::sys;
 
+/// A running kernel's types don't change, and reading them takes longer than all else here.
+static TYPES: OnceLock<Option<Btf>> = OnceLock::new();
+
 /// Each hook and the kernel's name for it. The first is the one that shows whether any of them is run.
 pub(super) const ALL: [(Hook, &str); 11] = [
     (Hook::LsmBpf, "bpf"),
@@ -44,8 +47,6 @@ pub(super) fn attach(ebpf: &mut Ebpf, links: &Path, maps: &Path, offsets: &Offse
         })
         .to_vec()
     };
-    // A running kernel's types don't change, and reading them takes longer than all else here.
-    static TYPES: OnceLock<Option<Btf>> = OnceLock::new();
     let Some(btf) = TYPES.get_or_init(|| Btf::from_sys_fs().ok()) else {
         return none(NO_BTF);
     };
