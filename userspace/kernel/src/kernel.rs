@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::{Ebpf, EbpfLoader, Pod};
 use interdict_abi::{
-    COUNTERS, Config, Hook, LedgerCounts, LedgerKey, MAPS, Protect, ProtectKey, Proxy, SCHEMA, Scope,
-    config_flag, mode, name,
+    COUNTERS, Config, Hook, LedgerCounts, LedgerKey, MAPS, Proxy, SCHEMA, Scope, config_flag, mode, name,
 };
 
 use crate::doctor::{Coverage, coverage};
 use crate::harden::{self, Hardening, UnixSockets};
 use crate::object::object;
 use crate::pins::{self, DEFAULT_PIN_ROOT, Pins};
+use crate::protect::Protected;
 use crate::scope::{self, Follower, ScopeMap};
 use crate::{
     CgroupRoot, Counters, Destination, Events, Flow, FlowLookup as _, Flows, KernelError, Workload, heart,
@@ -59,7 +59,7 @@ impl Default for Settings {
 pub struct Kernel {
     pub(crate) root: CgroupRoot,
     config: Mutex<(Config, Array<MapData, Config>)>,
-    protect: Mutex<(LpmTrie<MapData, ProtectKey, Protect>, Array<MapData, u64>)>,
+    protect: Mutex<Protected>,
     proxy: Mutex<HashMap<MapData, u64, Proxy>>,
     scope: ScopeMap,
     pub(crate) follower: Mutex<Option<Follower>>,
@@ -152,7 +152,10 @@ impl Kernel {
         Ok(Self {
             root,
             config: Mutex::new((config, configs)),
-            protect: Mutex::new((map(&mut ebpf, name::PROTECT)?, map(&mut ebpf, name::PORTS)?)),
+            protect: Mutex::new(Protected {
+                prefixes: map(&mut ebpf, name::PROTECT)?,
+                ports: map(&mut ebpf, name::PORTS)?,
+            }),
             proxy: Mutex::new(map(&mut ebpf, name::PROXY)?),
             scope: Arc::new(Mutex::new(scope)),
             follower: Mutex::new(None),
@@ -244,9 +247,7 @@ impl Kernel {
     /// # Errors
     /// An impossible destination (nothing was changed), or the kernel refused (some may have been added, none removed).
     pub fn protect(&self, destinations: &[Destination]) -> Result<(), KernelError> {
-        let mut tables = lock(&self.protect);
-        let (protect, ports) = &mut *tables;
-        protect::replace(protect, ports, destinations)
+        protect::replace(&mut lock(&self.protect), destinations)
     }
 
     /// Sends the redirected connections of a network namespace to these ports of its 127.0.0.1 and ::1. `None` (or a

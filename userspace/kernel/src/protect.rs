@@ -27,15 +27,21 @@ pub struct Destination {
     pub fail_open: bool,
 }
 
+/// The kernel's tables of destinations.
+pub(crate) struct Protected {
+    pub(crate) prefixes: LpmTrie<MapData, ProtectKey, Protect>,
+    pub(crate) ports: Array<MapData, u64>,
+}
+
 type Table = BTreeMap<(u32, ProtectKey), Protect>;
 
 /// Makes the table hold exactly `wanted`. New entries go in before old ones go out, so that no destination that stays is
 /// open meanwhile; for the same reason the bits of ports are set first and cleared last.
-pub(crate) fn replace(
-    map: &mut LpmTrie<MapData, ProtectKey, Protect>,
-    bits: &mut Array<MapData, u64>,
-    wanted: &[Destination],
-) -> Result<(), KernelError> {
+pub(crate) fn replace(protected: &mut Protected, wanted: &[Destination]) -> Result<(), KernelError> {
+    let Protected {
+        prefixes: map,
+        ports: bits,
+    } = protected;
     let ports = ports(wanted);
     let wanted = table(wanted)?;
     write_ports(bits, |before, word| before | word, &ports)?;

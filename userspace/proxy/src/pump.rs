@@ -84,18 +84,25 @@ impl Pump {
     /// Runs a workload's session to its end.
     pub(crate) async fn run(mut self, workload: Option<&str>) -> Result<(), ServeError> {
         let mut orders = self.orders.clone();
-        let order = tokio::select! {
-            result = poll_fn(|cx| self.poll(cx)) => Err(result),
-            order = orders::ending(&mut orders, workload) => Ok(order),
+        let ended = tokio::select! {
+            result = poll_fn(|cx| self.poll(cx)) => Ok(result),
+            order = orders::ending(&mut orders, workload) => Err(order),
         };
-        let result = match order {
-            Err(result) => result,
-            Ok(Ending::Quarantine) => self.end(EndReason::Quarantine, &quarantined()),
-            Ok(Ending::Stop) => match self.finish_what_runs().await {
-                Some(result) => result,
-                None => self.end(EndReason::Shutdown, &shutting_down()),
-            },
+        let ended = match ended {
+            Ok(result) => Some(result),
+            Err(Ending::Quarantine) => {
+                self.end(EndReason::Quarantine, &quarantined());
+                None
+            }
+            Err(Ending::Stop) => {
+                let ended = self.finish_what_runs().await;
+                if ended.is_none() {
+                    self.end(EndReason::Shutdown, &shutting_down());
+                }
+                ended
+            }
         };
+        let result = ended.unwrap_or(Ok(()));
         let reason = match (&result, self.closing) {
             (_, Some(reason)) => reason,
             (Err(_), None) => EndReason::Error,
@@ -128,10 +135,9 @@ impl Pump {
         tokio::time::timeout(drain, finished).await.unwrap_or(None)
     }
 
-    fn end(&mut self, reason: EndReason, last_words: &[u8]) -> Result<(), ServeError> {
+    fn end(&mut self, reason: EndReason, last_words: &[u8]) {
         self.client.output.extend_from_slice(last_words);
         self.closing.get_or_insert(reason);
-        Ok(())
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServeError>> {

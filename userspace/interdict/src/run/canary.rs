@@ -24,8 +24,13 @@ const INTERVAL: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The service's number.
-pub(super) fn service() -> u32 {
+fn service() -> u32 {
     stable_id(NAME)
+}
+
+/// Whether a service is the daemon's own check.
+pub(super) fn is(number: u32) -> bool {
+    number == service()
 }
 
 /// What the programs must know of it.

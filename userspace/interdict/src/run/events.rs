@@ -9,6 +9,7 @@ use interdict_audit::Audit;
 use interdict_kernel::{Event, Events, Hook, Verdict};
 use interdict_record::Record;
 
+use super::canary;
 use super::numbers::Numbers;
 use crate::record::detailed;
 
@@ -58,7 +59,7 @@ pub(super) async fn keep(
                     if matches!(event.verdict, Verdict::NewNamespace | Verdict::NoListener) {
                         listen(&event);
                     }
-                    if event.verdict == Verdict::NewNamespace || numbers.is_own(event.flow.service) {
+                    if event.verdict == Verdict::NewNamespace || canary::is(event.flow.service) {
                         continue;
                     }
                     let key = Same::of(&event);

@@ -271,7 +271,7 @@ impl Origins for KernelOrigins {
         let Some(flow) = self.flows.take_flow(peer, local, netns_cookie) else {
             return Taken::Unknown;
         };
-        if self.numbers.is_own(flow.service) {
+        if canary::is(flow.service) {
             self.arrivals.count();
             return Taken::Own;
         }

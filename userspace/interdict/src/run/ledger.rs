@@ -12,6 +12,7 @@ use interdict_audit::Audit;
 use interdict_kernel::{Counters, LedgerRow, Verdict};
 use interdict_record::{LedgerEntry, Record};
 
+use super::canary;
 use super::numbers::Numbers;
 use crate::record::{detailed, now};
 
@@ -85,7 +86,7 @@ impl Ledger {
     pub(super) fn look(&self, rows: &[LedgerRow]) -> Vec<LedgerEntry> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         rows.iter()
-            .filter(|row| !self.numbers.is_own(row.service))
+            .filter(|row| !canary::is(row.service))
             .map(|row| {
                 let known = known.get(&(row.workload, row.service)).copied();
                 self.entry(row, &known.unwrap_or_default())
@@ -97,7 +98,7 @@ impl Ledger {
     fn reconcile(&self, rows: &[LedgerRow], counters: &Counters) -> Vec<Record> {
         let mut records = Vec::new();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        for row in rows.iter().filter(|row| !self.numbers.is_own(row.service)) {
+        for row in rows.iter().filter(|row| !canary::is(row.service)) {
             let known = known.entry((row.workload, row.service)).or_default();
             let entry = self.entry(row, known);
             let changed = known.row != Some(*row) || known.difference != entry.difference;

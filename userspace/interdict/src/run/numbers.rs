@@ -28,7 +28,7 @@ impl Numbers {
                     service.name
                 );
             }
-            if numbers.is_own(number) {
+            if canary::is(number) {
                 bail!(
                     "the service {} has a number of interdict's own by chance: rename it",
                     service.name
@@ -69,10 +69,5 @@ impl Numbers {
     /// A workload's name, if the settings have it.
     pub(super) fn known_workload(&self, number: u32) -> Option<String> {
         self.workloads.get(&number).cloned()
-    }
-
-    /// Whether a service is the daemon's own check.
-    pub(super) fn is_own(&self, service: u32) -> bool {
-        service == canary::service()
     }
 }

@@ -14,7 +14,9 @@ fn daemon(directory: &Directory, answer: &Value) -> JoinHandle<Value> {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(path).unwrap();
     let mut answer = answer.clone();
-    answer["version"] = json!(1);
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("version".to_owned(), json!(1));
+    }
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut line = String::new();
