@@ -60,13 +60,11 @@ impl CgroupRoot {
 /// # Errors
 /// Process 1 is not to be seen (no hostPID), or CAP_SYS_ADMIN is lacking.
 pub fn enter_host_cgroup_namespace() -> Result<(), KernelError> {
+    /// `PROC_CGROUP_INIT_INO`, on every kernel: process 1 may not want to be looked at.
+    const INITIAL: u64 = 0xEFFF_FFFB;
     let (own, host) = ("/proc/self/ns/cgroup", "/proc/1/ns/cgroup");
-    let inode = |path: &str| {
-        fs::metadata(path)
-            .map(|found| found.ino())
-            .map_err(KernelError::io("looking at", path))
-    };
-    if inode(own)? == inode(host)? {
+    let found = fs::metadata(own).map_err(KernelError::io("looking at", own))?;
+    if found.ino() == INITIAL {
         return Ok(());
     }
     let namespace = File::open(host).map_err(KernelError::io("opening", host))?;
