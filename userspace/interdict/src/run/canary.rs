@@ -63,6 +63,18 @@ impl Arrivals {
     }
 }
 
+fn cgroup(programs: &interdict_kernel::Kernel) -> PathBuf {
+    programs.cgroup_root().path().join(CGROUP.trim_start_matches('/'))
+}
+
+/// Why no process can be put into the canary's cgroup, as where the hierarchy is read-only: then only the places of the
+/// programs are looked at.
+pub(super) fn hindrance(programs: &interdict_kernel::Kernel) -> Option<String> {
+    let procs = cgroup(programs).join("cgroup.procs");
+    let opened = std::fs::OpenOptions::new().write(true).open(&procs);
+    opened.err().map(|error| format!("{}: {error}", procs.display()))
+}
+
 /// Looks once.
 pub(super) async fn look(programs: &interdict_kernel::Kernel, arrivals: &Arrivals) -> Result<(), String> {
     let missing = programs.missing_hooks();
@@ -72,11 +84,11 @@ pub(super) async fn look(programs: &interdict_kernel::Kernel, arrivals: &Arrival
             missing.join(", ")
         ));
     }
+    if hindrance(programs).is_some() {
+        return Ok(());
+    }
     let before = arrivals.0.load(Ordering::Relaxed);
-    let cgroup = programs
-        .cgroup_root()
-        .path()
-        .join(PathBuf::from(CGROUP.trim_start_matches('/')));
+    let cgroup = cgroup(programs);
     let child = tokio::process::Command::new("/proc/self/exe")
         .arg("canary")
         .arg(&cgroup)

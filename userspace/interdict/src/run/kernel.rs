@@ -191,6 +191,17 @@ impl Kernel {
             enrolment::follow(Arc::clone(&programs), judge, Arc::clone(audit), tasks).await?;
         }
         if !observes {
+            if let Some(why) = canary::hindrance(&programs) {
+                tracing::warn!(
+                    why,
+                    "the redirect can't be tried here: only the programs' places are looked at"
+                );
+                let message =
+                    format!("the redirect can't be tried, the programs' places are looked at: {why}");
+                let _queued = audit
+                    .append(vec![told("canary_unavailable", message, [])])
+                    .await?;
+            }
             if let Err(why) = canary::look(&programs, &arrivals).await {
                 bail!("the redirect does not hold: {why}. Protected destinations are refused until it does");
             }

@@ -23,7 +23,7 @@ use crate::workspace::Workspace;
 use crate::{cgroup, host, ui};
 
 /// Whether the daemon listens in network namespaces other than its own; where it does not, it must refuse.
-const LISTENS_IN_NAMESPACES: bool = false;
+const LISTENS_IN_NAMESPACES: bool = true;
 
 const PASSWORD: &str = "check";
 /// What must not be seen, and what is left of it.
