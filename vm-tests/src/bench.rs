@@ -9,7 +9,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use interdict_kernel::{CgroupRoot, Destination, Event, Kernel, Mode, Settings, Workload, detach};
+use interdict_kernel::{
+    CgroupRoot, Destination, Event, Hook, Kernel, Mode, SCHEMA, Settings, Workload, detach,
+};
 
 use crate::child::{Child, Got};
 use crate::server::{Proxy, Server};
@@ -91,6 +93,12 @@ impl Place {
             mode,
             ..Settings::default()
         })?)
+    }
+
+    /// Takes a guard away, as nobody in scope may.
+    pub(crate) fn remove_guard(&self, hook: Hook) -> Result<()> {
+        let link = self.pin_root.join(format!("v{SCHEMA}/links")).join(hook.name());
+        fs::remove_file(&link).with_context(|| format!("removing {}", link.display()))
     }
 
     /// The workload that is this scenario's cgroup and all below it.

@@ -13,6 +13,7 @@ use interdict_kernel::{Destination, Mode, netns_cookie};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::bench::{Place, SERVICE};
+use crate::nft;
 use crate::scenarios::link;
 
 /// Connects in one turn.
@@ -158,7 +159,7 @@ pub(crate) fn connect() -> Result<()> {
         let mut taken = String::new();
         // Only there: the tracking of connections that comes with it would burden the others.
         if to == TRANSLATED {
-            nft(&format!(
+            nft::apply(&format!(
                 "table ip t {{\nchain out {{\ntype nat hook output priority -100\ntcp dport {} redirect to :{}\n}}\n}}\n",
                 to.port(),
                 server.port()
@@ -170,23 +171,9 @@ pub(crate) fn connect() -> Result<()> {
             write!(taken, "{} ", started.elapsed().as_nanos())?;
         }
         if to == TRANSLATED {
-            nft("delete table ip t\n")?;
+            nft::apply("delete table ip t\n")?;
         }
         println!("{taken}");
     }
-    Ok(())
-}
-
-fn nft(rules: &str) -> Result<()> {
-    let mut nft = Command::new("nft")
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .context("nft is not installed")?;
-    nft.stdin
-        .take()
-        .context("nft's input")?
-        .write_all(rules.as_bytes())?;
-    ensure!(nft.wait()?.success(), "nft refused the rules");
     Ok(())
 }

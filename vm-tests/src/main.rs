@@ -15,6 +15,7 @@ mod client;
 mod cost;
 mod daemon;
 mod facts;
+mod nft;
 mod raw;
 mod scenarios;
 mod server;

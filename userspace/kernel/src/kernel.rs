@@ -103,15 +103,7 @@ impl Kernel {
         }
         let root = CgroupRoot::find()?;
         let pins = Pins::open(&settings.pin_root)?;
-        layout::check_pinned(&pins.maps)?;
-
-        let paths = MAPS.map(|map| (map.name, pins.maps.join(map.name)));
-        let mut loader = EbpfLoader::new();
-        for (name, path) in &paths {
-            loader.map_pin_path(name, path.as_path());
-        }
-        let mut ebpf = loader.load(object).map_err(KernelError::load)?;
-        layout::check_pinned(&pins.maps)?;
+        let mut ebpf = load(object, &pins)?;
 
         let scope: HashMap<_, u64, Scope> = map(&mut ebpf, name::SCOPE)?;
         scope::refuse_own(&root, &scope)?;
@@ -364,6 +356,19 @@ impl std::fmt::Debug for Kernel {
             .field("adopted", &self.adopted)
             .finish_non_exhaustive()
     }
+}
+
+/// The programs, on the tables that are pinned or are now.
+pub(crate) fn load(object: &[u8], pins: &Pins) -> Result<Ebpf, KernelError> {
+    layout::check_pinned(&pins.maps)?;
+    let paths = MAPS.map(|map| (map.name, pins.maps.join(map.name)));
+    let mut loader = EbpfLoader::new();
+    for (name, path) in &paths {
+        loader.map_pin_path(name, path.as_path());
+    }
+    let ebpf = loader.load(object).map_err(KernelError::load)?;
+    layout::check_pinned(&pins.maps)?;
+    Ok(ebpf)
 }
 
 /// A map of the loaded object, typed.

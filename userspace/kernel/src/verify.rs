@@ -1,11 +1,11 @@
 //! Whether the programs still are where they were put.
 
-use aya::EbpfLoader;
-use interdict_abi::{Hook, MAPS};
+use interdict_abi::Hook;
 use libbpf_rs::Link;
 
+use crate::kernel::load;
 use crate::object::object;
-use crate::{Kernel, KernelError, hooks, layout};
+use crate::{Kernel, KernelError, hooks};
 
 impl Kernel {
     /// The names of required hooks whose link is gone, is elsewhere than at the cgroup2 root, or holds another program than
@@ -33,13 +33,7 @@ impl Kernel {
     /// As for [`Kernel::attach`].
     pub fn repair(&self) -> Result<(), KernelError> {
         let pins = self.pins();
-        layout::check_pinned(&pins.maps)?;
-        let paths = MAPS.map(|map| (map.name, pins.maps.join(map.name)));
-        let mut loader = EbpfLoader::new();
-        for (name, path) in &paths {
-            loader.map_pin_path(name, path.as_path());
-        }
-        let mut ebpf = loader.load(object()?).map_err(KernelError::load)?;
+        let mut ebpf = load(object()?, pins)?;
         let outcome = hooks::attach_all(&mut ebpf, self.cgroup_root(), &pins.links)?;
         self.replace_programs(outcome.programs);
         tracing::warn!(

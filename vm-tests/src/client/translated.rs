@@ -2,10 +2,9 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use nix::sched::{CloneFlags, unshare};
 use socket2::{Domain, Socket, Type};
 
@@ -31,19 +30,7 @@ fn prepare(to: SocketAddr) -> Result<()> {
         "table ip t {{\nchain out {{\ntype nat hook output priority -100\n\
          ip daddr 127.0.0.2 tcp dport 7777 dnat to {to}\n}}\n}}\n"
     );
-    let mut nft = Command::new("nft")
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .context("nft is not installed")?;
-    nft.stdin
-        .take()
-        .context("nft's input")?
-        .write_all(rules.as_bytes())?;
-    ensure!(nft.wait()?.success(), "nft refused the rule");
-    Ok(())
+    crate::nft::apply(&rules)
 }
 
 fn attempt(to: SocketAddr) -> Result<String> {

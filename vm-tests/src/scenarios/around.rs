@@ -1,12 +1,11 @@
 //! The second line: ways around the connect hooks, each refused, and each shown to be open when its guards are gone.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use interdict_kernel::{Hook, SCHEMA, Verdict};
+use interdict_kernel::{Hook, Verdict};
 use libbpf_rs::ObjectBuilder;
 
 use crate::bench::{Bench, eventually};
@@ -31,12 +30,7 @@ const DONE: Got = Got::Errno(0);
 /// Takes guards away, as nobody in scope may.
 fn remove(bench: &Bench, hooks: &[Hook]) -> Result<()> {
     for hook in hooks {
-        let link = bench
-            .place
-            .pin_root
-            .join(format!("v{SCHEMA}/links"))
-            .join(hook.name());
-        fs::remove_file(&link).with_context(|| format!("removing {}", link.display()))?;
+        bench.place.remove_guard(*hook)?;
     }
     Ok(())
 }

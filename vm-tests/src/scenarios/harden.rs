@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use interdict_kernel::{HardeningState, Hook, SCHEMA, Verdict};
+use interdict_kernel::{HardeningState, Hook, Verdict};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::bench::{Bench, eventually};
@@ -32,16 +32,6 @@ pub(super) const ALL: &[Scenario] = &[
 
 const EPERM: Got = Got::Errno(libc::EPERM);
 const DONE: Got = Got::Errno(0);
-
-/// Takes a guard away, as nobody in scope may.
-fn remove(bench: &Bench, hook: Hook) -> Result<()> {
-    let link = bench
-        .place
-        .pin_root
-        .join(format!("v{SCHEMA}/links"))
-        .join(hook.name());
-    fs::remove_file(&link).with_context(|| format!("removing {}", link.display()))
-}
 
 /// Why a hook is not in force; `None` if it is.
 fn unavailable(bench: &Bench, hook: Hook) -> Option<String> {
@@ -72,7 +62,7 @@ fn guarded(
     ensure!(event.verdict == verdict, "{event:?}");
     let workload = bench.kernel.workload(event.flow.workload);
     ensure!(workload.as_deref() == Some(crate::bench::WORKLOAD), "{event:?}");
-    remove(bench, hook)?;
+    bench.place.remove_guard(hook)?;
     eventually("the way is open without its guard", || Ok(attempt()? == DONE))?;
     Ok(Outcome::Pass)
 }

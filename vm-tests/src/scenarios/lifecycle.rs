@@ -154,12 +154,8 @@ fn links_made_again() -> Result<Outcome> {
     } = Bench::new()?;
     drop(kernel);
     // The egress guard would stall what the other no longer redirects.
-    for hook in ["connect4", "egress"] {
-        let link = place
-            .pin_root
-            .join(format!("v{}/links", interdict_kernel::SCHEMA))
-            .join(hook);
-        std::fs::remove_file(&link)?;
+    for hook in [Hook::Connect4, Hook::Egress] {
+        place.remove_guard(hook)?;
     }
     eventually("the hook is gone", || {
         Ok(plain(&place, v4.address)? == Got::direct(v4.address))

@@ -1,10 +1,9 @@
 //! The daemon's heartbeat, quarantine, the ledger, and programs that were taken away.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use interdict_kernel::{Hook, Kernel, LedgerRow, Mode, REQUIRED_HOOKS, SCHEMA, Settings, Verdict, stable_id};
+use interdict_kernel::{Hook, Kernel, LedgerRow, Mode, REQUIRED_HOOKS, Settings, Verdict, stable_id};
 
 use crate::bench::{Bench, Place, WORKLOAD, destinations, eventually};
 use crate::child::{Child, Got};
@@ -178,12 +177,7 @@ fn repair() -> Result<Outcome> {
         "something is missing at first"
     );
     for hook in REQUIRED_HOOKS {
-        let link = bench
-            .place
-            .pin_root
-            .join(format!("v{SCHEMA}/links"))
-            .join(hook.name());
-        fs::remove_file(link)?;
+        bench.place.remove_guard(hook)?;
         let missing = bench.kernel.missing_hooks();
         ensure!(missing == [hook.name()], "{} was taken: {missing:?}", hook.name());
         bench.kernel.repair()?;
