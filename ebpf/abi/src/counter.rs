@@ -54,6 +54,10 @@ pub enum Hook {
     LsmUnmount,
     /// Security module hook `task_alloc`.
     LsmClone,
+    /// Raw tracepoint `sched_process_fork`.
+    ProcessFork,
+    /// Raw tracepoint `sched_process_exec`.
+    ProcessExec,
 }
 
 /// What a program decided or did.
@@ -107,7 +111,7 @@ pub enum Verdict {
 }
 
 /// How many hooks there are; see [`Hook::ALL`].
-pub const HOOKS: u32 = 25;
+pub const HOOKS: u32 = 27;
 /// How many verdicts there are; see [`Verdict::ALL`].
 pub const VERDICTS: u32 = 22;
 /// Entries of the map `STATS`: every hook with every verdict.
@@ -149,6 +153,8 @@ impl Hook {
         Self::LsmRename,
         Self::LsmUnmount,
         Self::LsmClone,
+        Self::ProcessFork,
+        Self::ProcessExec,
     ];
 
     /// The program's name in the object, which is also its link's file name.
@@ -180,6 +186,8 @@ impl Hook {
             Self::LsmRename => "lsm_rename",
             Self::LsmUnmount => "lsm_unmount",
             Self::LsmClone => "lsm_clone",
+            Self::ProcessFork => "process_fork",
+            Self::ProcessExec => "process_exec",
         }
     }
 

@@ -8,6 +8,7 @@ mod address;
 mod counter;
 mod flow;
 mod ledger;
+mod lineage;
 mod map;
 mod offsets;
 #[cfg(feature = "user")]
@@ -20,12 +21,13 @@ pub use address::{AF_INET, AF_INET6, Address};
 pub use counter::{COUNTERS, HOOKS, Hook, VERDICTS, Verdict, counter};
 pub use flow::{Event, Flow, TupleKey};
 pub use ledger::{LedgerCounts, LedgerKey};
+pub use lineage::{Lineage, LineageKey, TICK_NS};
 pub use map::{MAPS, MapKind, MapSpec, entries, name, told};
 pub use offsets::Offsets;
 pub use unix::{UnixKey, unix_kind};
 
 /// The layout's version. Pins live in a directory named after it, so two versions never share a map.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// How many levels below the cgroup2 root the scope is looked for among a task's ancestors. A scoped cgroup that lies
 /// deeper is found only as the task's own.

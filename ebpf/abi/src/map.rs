@@ -1,8 +1,8 @@
 //! The maps: names, kinds, sizes.
 
 use crate::{
-    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
-    TupleKey, UnixKey,
+    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Lineage, LineageKey, Protect, ProtectKey,
+    Proxy, Scope, TupleKey, UnixKey,
 };
 
 /// Map names, which are also their pins' file names.
@@ -41,6 +41,8 @@ pub mod name {
     pub const TOLD: &str = "TOLD";
     /// [`UnixKey`](crate::UnixKey) to [`Protect`](crate::Protect).
     pub const UNIX: &str = "UNIX";
+    /// [`LineageKey`](crate::LineageKey) to [`Lineage`](crate::Lineage).
+    pub const LINEAGE: &str = "LINEAGE";
 }
 
 /// How many entries each map holds.
@@ -71,6 +73,8 @@ pub mod entries {
     pub const TOLD: usize = 16_384;
     /// What protected Unix sockets are recognised by.
     pub const UNIX: usize = 4_096;
+    /// Scoped processes, living and ended. The oldest give way.
+    pub const LINEAGE: usize = 16_384;
     /// Bytes of the event ring.
     pub const EVENTS: usize = 1 << 20;
 }
@@ -128,7 +132,7 @@ const fn spec<K, V>(name: &'static str, kind: MapKind, entries: usize) -> MapSpe
 }
 
 /// Every pinned map.
-pub const MAPS: [MapSpec; 17] = [
+pub const MAPS: [MapSpec; 18] = [
     spec::<u32, Config>(name::CONFIG, MapKind::Array, 1),
     spec::<u64, Scope>(name::SCOPE, MapKind::Hash, entries::SCOPE),
     spec::<(u32, ProtectKey), Protect>(name::PROTECT, MapKind::LpmTrie, entries::PROTECT),
@@ -146,4 +150,5 @@ pub const MAPS: [MapSpec; 17] = [
     spec::<LedgerKey, LedgerCounts>(name::LEDGER, MapKind::PerCpuHash, entries::LEDGER),
     spec::<u64, u64>(name::TOLD, MapKind::LruHash, entries::TOLD),
     spec::<UnixKey, Protect>(name::UNIX, MapKind::Hash, entries::UNIX),
+    spec::<LineageKey, Lineage>(name::LINEAGE, MapKind::LruHash, entries::LINEAGE),
 ];

@@ -47,8 +47,10 @@ pub struct Offsets {
     pub socket_sock: u32,
     /// `vfsmount.mnt_sb`.
     pub mount_super: u32,
+    /// `linux_binprm.filename`.
+    pub binprm_filename: u32,
     /// Zero.
-    pub reserved: [u32; 3],
+    pub reserved: [u32; 2],
 }
 
 const _: () = assert!(size_of::<Offsets>() == 96);

@@ -2,8 +2,8 @@
 #![allow(unsafe_code, reason = "aya's marker trait is unsafe to implement")]
 
 use crate::{
-    Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
-    TupleKey, UnixKey,
+    Address, Config, Event, ExecutableKey, Flow, LedgerCounts, LedgerKey, Lineage, LineageKey, Protect,
+    ProtectKey, Proxy, Scope, TupleKey, UnixKey,
 };
 
 macro_rules! pod {
@@ -24,6 +24,8 @@ pod!(
     Flow,
     LedgerCounts,
     LedgerKey,
+    Lineage,
+    LineageKey,
     Protect,
     ProtectKey,
     Proxy,

@@ -6,7 +6,7 @@ use crate::{Address, COUNTERS, Event, Flow, Hook, MAPS, ProtectKey, SCHEMA, Tupl
 /// then this test.
 #[test]
 fn layout_of_this_schema() {
-    assert_eq!(SCHEMA, 2);
+    assert_eq!(SCHEMA, 3);
     let sizes = MAPS.map(|map| (map.name, map.key, map.value));
     assert_eq!(
         sizes,
@@ -28,6 +28,7 @@ fn layout_of_this_schema() {
             ("LEDGER", 8, 64),
             ("TOLD", 8, 8),
             ("UNIX", 128, 8),
+            ("LINEAGE", 16, 160),
         ]
     );
     assert_eq!(size_of::<Event>(), 120);
@@ -48,7 +49,7 @@ fn numbers_are_places_in_the_lists() {
         assert_eq!(Verdict::from_number(number), Some(verdict));
     }
     assert_eq!(Verdict::from_number(Verdict::ALL.len() as u32), None);
-    assert_eq!(counter(Hook::LsmClone, Verdict::Attack) as usize, COUNTERS - 1);
+    assert_eq!(counter(Hook::ProcessExec, Verdict::Attack) as usize, COUNTERS - 1);
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod egress;
 mod getpeername;
 mod guard;
 mod heart;
+mod lineage;
 mod lsm;
 mod maps;
 mod packet;

@@ -3,8 +3,8 @@
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya_ebpf::macros::btf_map;
 use interdict_abi::{
-    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Protect, ProtectKey, Proxy, Scope,
-    TupleKey, UnixKey, entries,
+    COUNTERS, Config, ExecutableKey, Flow, LedgerCounts, LedgerKey, Lineage, LineageKey, Protect, ProtectKey,
+    Proxy, Scope, TupleKey, UnixKey, entries,
 };
 
 #[btf_map]
@@ -45,6 +45,9 @@ pub(crate) static TUPLE: LruHashMap<TupleKey, Flow, { entries::TUPLE }> = LruHas
 
 #[btf_map]
 pub(crate) static TOLD: LruHashMap<u64, u64, { entries::TOLD }> = LruHashMap::new();
+
+#[btf_map]
+pub(crate) static LINEAGE: LruHashMap<LineageKey, Lineage, { entries::LINEAGE }> = LruHashMap::new();
 
 #[btf_map]
 pub(crate) static UNIX: HashMap<UnixKey, Protect, { entries::UNIX }> = HashMap::new();

@@ -1,9 +1,11 @@
-//! The optional second line: programs of the security modules, and those for Unix sockets. A kernel may refuse any of them,
+//! The optional second line: programs of the security modules, those for Unix sockets, and those that note where processes
+//! come from. A kernel may refuse any of them,
 //! or take them and never run them; that is no error, but never silent: what each closes, and what stays open without it, is
 //! in [`coverage`](crate::coverage).
 
 mod lsm;
 mod sockets;
+mod tracing;
 mod unix;
 
 use std::collections::BTreeSet;
@@ -40,7 +42,9 @@ pub enum State {
 /// Every optional hook, in the order in which they are attached.
 #[cfg(test)]
 pub(crate) fn hooks() -> impl Iterator<Item = Hook> {
-    lsm::ALL.iter().map(|(hook, _)| *hook).chain(unix::ALL)
+    let modules = lsm::ALL.iter().map(|(hook, _)| *hook);
+    let traced = tracing::ALL.iter().map(|(hook, _)| *hook);
+    modules.chain(unix::ALL).chain(traced)
 }
 
 /// Attaches and pins what this kernel takes. Links of an earlier daemon are replaced without a moment between.
@@ -57,19 +61,20 @@ pub(crate) fn attach(
             .any(|one| one.hook == *hook && one.state == State::Active)
     });
     all.extend(unix::attach(root, links, maps, offsets, sees_sockets));
+    all.extend(tracing::attach(ebpf, links, offsets));
     let mut without = Vec::new();
     for Hardening { hook, state } in &all {
         match state {
-            State::Active => tracing::info!(hook = hook.name(), "hardening is in force"),
+            State::Active => ::tracing::info!(hook = hook.name(), "hardening is in force"),
             State::NotNeeded => {}
             State::Unavailable(reason) => {
-                tracing::debug!(hook = hook.name(), reason, "hardening is not in force");
+                ::tracing::debug!(hook = hook.name(), reason, "hardening is not in force");
                 without.push(hook.name());
             }
         }
     }
     if !without.is_empty() {
-        tracing::info!(
+        ::tracing::info!(
             hooks = without.join(" "),
             "this kernel does without some hardening: `interdict doctor` tells what follows"
         );
@@ -79,7 +84,7 @@ pub(crate) fn attach(
 
 /// The optional hooks that are pinned here and in force, as the kernel tells.
 pub(crate) fn in_force(links: &Path, maps: &Path) -> BTreeSet<Hook> {
-    let mut found: BTreeSet<_> = unix::pinned(links).collect();
+    let mut found: BTreeSet<_> = unix::pinned(links).chain(tracing::pinned(links)).collect();
     let modules: Vec<_> = lsm::pinned(links).collect();
     if modules.contains(&Hook::LsmBpf) && lsm::are_run(maps) == Some(true) {
         found.extend(modules);
@@ -89,13 +94,13 @@ pub(crate) fn in_force(links: &Path, maps: &Path) -> BTreeSet<Hook> {
 
 /// The optional hooks that this kernel would take, as far as that can be told without attaching them.
 pub(crate) fn expected() -> BTreeSet<Hook> {
+    let mut expected: BTreeSet<_> = tracing::expected().collect();
     if lsm::expected() {
-        lsm::ALL.iter().map(|(hook, _)| *hook).collect()
+        expected.extend(lsm::ALL.iter().map(|(hook, _)| *hook));
     } else if unix::expected() {
-        unix::ALL.into_iter().collect()
-    } else {
-        BTreeSet::new()
+        expected.extend(unix::ALL);
     }
+    expected
 }
 
 /// The bottom of an error, which is the kernel's answer.

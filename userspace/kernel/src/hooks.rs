@@ -196,7 +196,9 @@ pub(crate) fn attach_type(hook: Hook) -> Option<u32> {
         | Hook::LsmUnlink
         | Hook::LsmRename
         | Hook::LsmUnmount
-        | Hook::LsmClone => return None,
+        | Hook::LsmClone
+        | Hook::ProcessFork
+        | Hook::ProcessExec => return None,
     })
 }
 

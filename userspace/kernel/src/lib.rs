@@ -23,6 +23,7 @@ mod hooks;
 mod kernel;
 mod layout;
 mod ledger;
+mod lineage;
 #[cfg(feature = "log")]
 mod log;
 mod netns;
@@ -47,6 +48,7 @@ pub use hooks::ORDER as REQUIRED_HOOKS;
 pub use interdict_abi::{Hook, SCHEMA, Verdict};
 pub use kernel::{Kernel, Mode, Settings};
 pub use ledger::LedgerRow;
+pub use lineage::{Ancestor, Lineages};
 pub use netns::{LISTENER_PORTS, Listeners, Namespace, Process};
 pub use object::{OBJECT, is_built};
 pub use pins::{DEFAULT_PIN_ROOT, detach};

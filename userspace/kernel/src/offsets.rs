@@ -57,7 +57,8 @@ fn read() -> Offsets {
         file_mode: at(&[("file", "f_mode")]),
         socket_sock: at(&[("socket", "sk")]),
         mount_super: at(&[("vfsmount", "mnt_sb")]),
-        reserved: [0; 3],
+        binprm_filename: at(&[("linux_binprm", "filename")]),
+        reserved: [0; 2],
     }
 }
 

@@ -50,6 +50,15 @@ pub(crate) fn lsm_link_create(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Attaches a loaded program to a raw tracepoint (BPF_RAW_TRACEPOINT_OPEN).
+pub(crate) fn raw_tracepoint_open(program: BorrowedFd<'_>, tracepoint: &str) -> io::Result<OwnedFd> {
+    let name = CString::new(tracepoint)?;
+    // SAFETY: the descriptor is open and the name is a string that ends in NUL, both for the call.
+    let fd = answer(unsafe { libbpf_sys::bpf_raw_tracepoint_open(name.as_ptr(), program.as_raw_fd()) })?;
+    // SAFETY: the kernel just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Replaces the program of a link, atomically (BPF_LINK_UPDATE). aya has no wrapper for cgroup links.
 pub(crate) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: both descriptors are open for the call; null options are allowed.

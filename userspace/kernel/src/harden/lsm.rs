@@ -1,7 +1,7 @@
 //! Programs of the security modules.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -62,7 +62,7 @@ pub(super) fn attach(ebpf: &mut Ebpf, links: &Path, maps: &Path, offsets: &Offse
                 drop(link);
                 return none(NOT_RUN);
             }
-            Ok(link) => match pin(&link, hook, links) {
+            Ok(link) => match pin(link.as_fd(), hook, links) {
                 Ok(()) => State::Active,
                 Err(error) => State::Unavailable(format!("its link could not be pinned: {error}")),
             },
@@ -122,7 +122,7 @@ fn load(ebpf: &mut Ebpf, hook: Hook, kernel_name: &str, btf: &Btf) -> Result<Own
 }
 
 /// Pins a new link in the place of an earlier daemon's, which ends with that: both are in force until then.
-fn pin(link: &OwnedFd, hook: Hook, links: &Path) -> io::Result<()> {
+pub(super) fn pin(link: BorrowedFd<'_>, hook: Hook, links: &Path) -> io::Result<()> {
     let place = links.join(hook.name());
     // bpffs keeps names with dots for itself.
     let beside = links.join(format!("{}_next", hook.name()));
@@ -130,7 +130,7 @@ fn pin(link: &OwnedFd, hook: Hook, links: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    sys::pin(link.as_fd(), &beside)?;
+    sys::pin(link, &beside)?;
     std::fs::rename(&beside, &place)
 }
 

@@ -257,6 +257,12 @@ pub(super) const WAYS: &[Way] = &[
         remedy: "run workloads without CAP_SYS_ADMIN or in a mount namespace of their own",
     },
     Way {
+        technique: "ending a parent before the child connects, so that nobody sees who started it",
+        closed: ByHooks(&[&[Hook::ProcessFork, Hook::ProcessExec]]),
+        consequence: "the ancestry on record begins below the parent that ended (flag `ancestry_partial` where that shows)",
+        remedy: "allow the daemon raw tracepoints (CAP_PERFMON; a kernel with BTF)",
+    },
+    Way {
         technique: "workloads in a virtual machine or sandbox kernel (gVisor, Kata, Firecracker)",
         closed: Never,
         consequence: "their connects are not the host's: no hook sees them",
