@@ -1,5 +1,10 @@
 //! What several targets use: visiting everything that a message offers.
 
+use std::sync::{Arc, LazyLock};
+
+use bytes::BytesMut;
+use interdict_masking::body::{Body, BodyError, BodyPlan, Kind, Limits, Tally};
+use interdict_masking::{Detection, Detector, Mask};
 use interdict_wire::postgres::{Values, backend, frontend};
 
 /// Reads every field of a frontend message.
@@ -66,4 +71,53 @@ fn visit_values(values: Values<'_>) {
         values.located().last().map_or(0, |value| value.range.end),
         values.encoded().len()
     );
+}
+
+/// Two pieces of a body as one.
+pub fn joined(data: &bytes::Bytes, more: &bytes::Bytes) -> bytes::Bytes {
+    [&data[..], &more[..]].concat().into()
+}
+
+static DETECTION: LazyLock<Arc<Detection>> = LazyLock::new(|| {
+    let detectors = [
+        Detector::UsSsn,
+        Detector::Email,
+        Detector::CreditCard,
+        Detector::Url,
+    ];
+    Arc::new(Detection::new(&detectors.map(|detector| (detector.into(), Mask::Redact))).unwrap())
+});
+
+/// A plan of these masks, and detectors.
+pub fn plan(masks: &[(&str, Mask)], detects: bool) -> Arc<BodyPlan> {
+    let mut plan = BodyPlan::builder();
+    for (selector, mask) in masks {
+        plan = plan.mask(selector, mask.clone(), *selector).unwrap();
+    }
+    if detects {
+        plan = plan.detect(Arc::clone(&DETECTION));
+    }
+    Arc::new(plan.build())
+}
+
+/// What goes on of a body in pieces of so many bytes, or in one.
+pub fn body(kind: &Kind, plan: &Arc<BodyPlan>, bytes: &[u8], size: u8) -> Result<Vec<u8>, BodyError> {
+    let limits = Limits {
+        value: 200,
+        depth: 32,
+        line: 300,
+        window: 64,
+    };
+    let mut body = Body::new(kind.clone(), Arc::clone(plan), limits);
+    let (mut out, mut tally) = (BytesMut::new(), Tally::default());
+    let size = if size == 0 {
+        bytes.len().max(1)
+    } else {
+        usize::from(size)
+    };
+    for piece in bytes.chunks(size) {
+        body.push(piece, &mut out, &mut tally)?;
+    }
+    body.finish(&mut out, &mut tally)?;
+    Ok(out.to_vec())
 }

@@ -81,4 +81,30 @@ pub enum WireError {
         /// The field.
         field: &'static str,
     },
+    /// A packet out of turn: bytes were lost or added, or the two sides do not agree on what was asked.
+    #[error("packet {found} came where packet {expected} was due")]
+    Sequence {
+        /// The sequence number that was due.
+        expected: u8,
+        /// The one that came.
+        found: u8,
+    },
+    /// More than may be held in memory.
+    #[error("{message}: {bytes} bytes exceed the limit of {limit}")]
+    Limit {
+        /// The message.
+        message: &'static str,
+        /// How large it is at least, in bytes.
+        bytes: usize,
+        /// How large it may be, in bytes.
+        limit: usize,
+    },
+    /// A message that cannot come where it came.
+    #[error("{message} came where it cannot come: {state}")]
+    Unexpected {
+        /// The message.
+        message: &'static str,
+        /// What was awaited.
+        state: &'static str,
+    },
 }

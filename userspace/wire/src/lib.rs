@@ -5,6 +5,12 @@
 //! messages, fields and sizes, never contents.
 
 mod error;
+mod hidden;
+pub mod http;
+mod located;
+pub mod mysql;
 pub mod postgres;
+mod read;
 
 pub use error::WireError;
+pub use located::Located;

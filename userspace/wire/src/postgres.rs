@@ -7,7 +7,6 @@ pub mod backend;
 mod format;
 pub mod frontend;
 mod header;
-mod hidden;
 mod oids;
 pub mod opening;
 mod read;
@@ -15,11 +14,12 @@ mod stream;
 mod values;
 mod write;
 
+pub use crate::Located;
 pub use format::{Format, Formats, ResolvedFormats, format_at, resolve_formats};
 pub use header::Header;
 pub use oids::Oids;
 pub use stream::{Messages, messages};
-pub use values::{Located, LocatedValues, Values, ValuesIter};
+pub use values::{LocatedValues, Values, ValuesIter};
 pub use write::write_message;
 
 #[cfg(test)]

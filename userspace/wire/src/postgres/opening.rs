@@ -9,10 +9,10 @@ use nom::Parser;
 use nom::number::complete::be_u32;
 
 pub use self::startup::Startup;
-use super::hidden::Hidden;
 use super::read::{bytes, int32, nothing, whole};
 use super::write::Frame;
 use crate::WireError;
+use crate::hidden::Hidden;
 
 /// The request code of a CancelRequest.
 pub const CANCEL_REQUEST: u32 = 80_877_102;

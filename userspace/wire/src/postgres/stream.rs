@@ -1,8 +1,8 @@
 use std::fmt;
 
 use super::Header;
-use super::hidden::Hidden;
 use crate::WireError;
+use crate::hidden::Hidden;
 
 /// Splits a stream into its complete messages: type and body of each. See [`messages`].
 #[derive(Clone)]

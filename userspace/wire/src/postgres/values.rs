@@ -1,13 +1,12 @@
 use std::fmt;
 use std::iter::FusedIterator;
-use std::ops::Range;
 
 use nom::Parser;
 
-use super::hidden::Hidden;
 use super::read::{Fault, Read, int16, value};
 use super::write::Frame;
-use crate::WireError;
+use crate::hidden::Hidden;
+use crate::{Located, WireError};
 
 /// A counted list of values, each with its length: the cells of a row, the parameters of a Bind, the arguments of a
 /// FunctionCall. Count and lengths were checked when it was read, so iterating cannot fail.
@@ -138,24 +137,6 @@ impl fmt::Debug for ValuesIter<'_> {
         f.debug_struct("ValuesIter")
             .field("left", &self.left)
             .field("bytes", &Hidden(self.bytes))
-            .finish()
-    }
-}
-
-/// A value and where it is.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Located<'a> {
-    /// The value; `None` is NULL.
-    pub value: Option<&'a [u8]>,
-    /// Where it is in [`Values::encoded`], length word included. Neighbours touch: a run of values is one range.
-    pub range: Range<usize>,
-}
-
-impl fmt::Debug for Located<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Located")
-            .field("value", &self.value.map(Hidden))
-            .field("range", &self.range)
             .finish()
     }
 }

@@ -5,7 +5,7 @@ use nom::Parser;
 
 use super::tag;
 use crate::WireError;
-use crate::postgres::hidden::Hidden;
+use crate::hidden::Hidden;
 use crate::postgres::read::{Read, byte, bytes, cstring, int32, invalid, nothing, rest, whole};
 use crate::postgres::write::Frame;
 

@@ -6,7 +6,7 @@ use nom::Parser;
 
 use super::tag;
 use crate::WireError;
-use crate::postgres::hidden::Hidden;
+use crate::hidden::Hidden;
 use crate::postgres::read::{Read, byte, cstring, whole};
 use crate::postgres::write::Frame;
 

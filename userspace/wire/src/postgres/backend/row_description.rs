@@ -6,8 +6,8 @@ use nom::Parser;
 
 use super::tag;
 use crate::WireError;
+use crate::hidden::Hidden;
 use crate::postgres::format::Format;
-use crate::postgres::hidden::Hidden;
 use crate::postgres::read::{Read, cstring, int16, int32, whole};
 use crate::postgres::write::Frame;
 

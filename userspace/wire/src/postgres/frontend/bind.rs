@@ -5,8 +5,8 @@ use nom::Parser;
 
 use super::tag;
 use crate::WireError;
+use crate::hidden::Hidden;
 use crate::postgres::format::{Format, Formats, write_formats};
-use crate::postgres::hidden::Hidden;
 use crate::postgres::read::{cstring, whole};
 use crate::postgres::values::{Values, write_values};
 use crate::postgres::write::Frame;

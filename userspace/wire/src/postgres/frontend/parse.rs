@@ -5,7 +5,7 @@ use nom::Parser;
 
 use super::tag;
 use crate::WireError;
-use crate::postgres::hidden::Hidden;
+use crate::hidden::Hidden;
 use crate::postgres::oids::{Oids, write_oids};
 use crate::postgres::read::{cstring, whole};
 use crate::postgres::write::Frame;

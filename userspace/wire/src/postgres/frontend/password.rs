@@ -5,7 +5,7 @@ use nom::Parser;
 
 use super::{Message, tag};
 use crate::WireError;
-use crate::postgres::hidden::Hidden;
+use crate::hidden::Hidden;
 use crate::postgres::read::{cstring, value, whole};
 use crate::postgres::write::Frame;
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// Stands for bytes that may be somebody's data: its `Debug` tells the size only.
-pub(super) struct Hidden<'a>(pub(super) &'a [u8]);
+pub(crate) struct Hidden<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Debug for Hidden<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
