@@ -6,6 +6,8 @@ use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
 use crate::analysis::Analysis;
+use crate::lineage::{Lineage, Schema};
+use crate::mysql::{self, MysqlSettings};
 use crate::postgres::{self, PostgresSettings};
 use crate::statement::Statement;
 
@@ -49,19 +51,70 @@ impl Analyzer {
     /// Analyses a text for PostgreSQL: what a Query or Parse message carries, without the final zero byte. Never
     /// fails and never panics; what can't be analysed is a gap in the answer.
     pub fn postgres(&self, text: &[u8], settings: &PostgresSettings) -> Arc<Analysis> {
+        self.cached_or(text, Settings::Postgres(*settings), || {
+            postgres::analyse(text, *settings)
+        })
+    }
+
+    /// Traces the protected columns of a schema through each statement of a text, in order. Not cached: what comes of it is
+    /// the schema's as much as the text's. A text that can't be parsed is one lineage with a gap.
+    pub fn trace_postgres(
+        &self,
+        text: &[u8],
+        settings: &PostgresSettings,
+        schema: &dyn Schema,
+    ) -> Vec<Lineage> {
+        let text = str::from_utf8(text)
+            .ok()
+            .filter(|text| text.len() <= self.limit && !text.contains('\0'));
+        match text {
+            Some(text) => postgres::trace(text, *settings, schema),
+            None => vec![Lineage {
+                gap: Some("the text can't be analysed".to_owned()),
+                ..Lineage::default()
+            }],
+        }
+    }
+
+    /// Analyses a text for MySQL or MariaDB: what a `COM_QUERY` or `COM_STMT_PREPARE` carries. Never fails and never panics; what can't
+    /// be analysed is a gap in the answer.
+    pub fn mysql(&self, text: &[u8], settings: &MysqlSettings) -> Arc<Analysis> {
+        self.cached_or(text, Settings::Mysql(*settings), || {
+            mysql::analyse(text, *settings)
+        })
+    }
+
+    /// Traces the protected columns of a schema through each statement of a MySQL or MariaDB text, in order, as
+    /// [`Analyzer::trace_postgres`] does.
+    pub fn trace_mysql(&self, text: &[u8], settings: &MysqlSettings, schema: &dyn Schema) -> Vec<Lineage> {
+        if text.len() > self.limit {
+            return vec![Lineage {
+                gap: Some("the text can't be analysed".to_owned()),
+                ..Lineage::default()
+            }];
+        }
+        mysql::trace(text, *settings, schema)
+    }
+
+    fn cached_or(
+        &self,
+        text: &[u8],
+        settings: Settings,
+        analyse: impl FnOnce() -> Analysis,
+    ) -> Arc<Analysis> {
         if text.len() > self.limit {
             return Arc::new(postgres::too_long(text.len(), self.limit));
         }
-        if let Some(known) = self.cache.get(&Borrowed(text, *settings)) {
+        if let Some(known) = self.cache.get(&Borrowed(text, settings)) {
             return known;
         }
         // The lock guards memory, not data: one that a panic left behind is as good as any.
         let turn =
             (text.len() > Self::LARGE).then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let analysis = Arc::new(postgres::analyse(text, *settings));
+        let analysis = Arc::new(analyse());
         drop(turn);
         self.cache
-            .insert(Key(text.into(), *settings), Arc::clone(&analysis));
+            .insert(Key(text.into(), settings), Arc::clone(&analysis));
         analysis
     }
 
@@ -78,10 +131,17 @@ impl Analyzer {
 
 /// The whole text, not a hash of it: nobody may choose a text that meets another's analysis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key(Box<[u8]>, PostgresSettings);
+struct Key(Box<[u8]>, Settings);
+
+/// The same bytes are another text in another dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Settings {
+    Postgres(PostgresSettings),
+    Mysql(MysqlSettings),
+}
 
 #[derive(Hash)]
-struct Borrowed<'a>(&'a [u8], PostgresSettings);
+struct Borrowed<'a>(&'a [u8], Settings);
 
 impl Equivalent<Key> for Borrowed<'_> {
     fn equivalent(&self, key: &Key) -> bool {
@@ -132,6 +192,7 @@ pub(crate) fn weigh(statement: &Statement) -> usize {
         + functions
         + references
         + settings
+        + EACH * (statement.variables.read.len() + statement.variables.written.len())
         + 64 * statement.gaps.len()
         + statement.control.heap()
 }

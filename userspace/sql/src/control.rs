@@ -92,6 +92,33 @@ pub enum Control {
     FinishPrepared,
     /// `DISCARD`.
     Discard(Discard),
+    /// MySQL's `USE`: the default database of what follows.
+    Use {
+        /// The database.
+        database: String,
+    },
+    /// MySQL's `PREPARE … FROM`, with a text that is known only when it runs. One whose text is a constant is [`Control::Prepare`].
+    PrepareText {
+        /// The name to run it by.
+        name: String,
+    },
+    /// `HANDLER … OPEN`.
+    OpenHandler {
+        /// The handler's name.
+        name: String,
+        /// The relation as written, schema first.
+        relation: (Option<String>, String),
+    },
+    /// `HANDLER … READ`.
+    ReadHandler {
+        /// The handler's name.
+        name: String,
+    },
+    /// `HANDLER … CLOSE`.
+    CloseHandler {
+        /// The handler's name.
+        name: String,
+    },
 }
 
 /// What `DISCARD` forgets.
@@ -116,6 +143,8 @@ pub struct Copy {
     pub from: bool,
     /// The relation as written, schema first; `None` for a query.
     pub relation: Option<(Option<String>, String)>,
+    /// The query instead of a relation, written anew from its tree.
+    pub query: Option<String>,
     /// The columns; empty for all.
     pub columns: Vec<String>,
     /// The options as written, the names in lower case. A list's members are joined by commas.
@@ -179,9 +208,17 @@ impl Control {
                 let options: usize = options
                     .map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len) + 80)
                     .sum();
-                columns + options + copy.relation.as_ref().map_or(0, |(_, name)| name.len() + 80)
+                let query = copy.query.as_ref().map_or(0, String::len);
+                query + columns + options + copy.relation.as_ref().map_or(0, |(_, name)| name.len() + 80)
             }
-            Self::Reset { name }
+            Self::OpenHandler { name, relation } => {
+                strings(&[name, &relation.1, relation.0.as_deref().unwrap_or_default()])
+            }
+            Self::Use { database: name }
+            | Self::PrepareText { name }
+            | Self::ReadHandler { name }
+            | Self::CloseHandler { name }
+            | Self::Reset { name }
             | Self::Execute { name }
             | Self::Fetch { name, .. }
             | Self::Savepoint { name }

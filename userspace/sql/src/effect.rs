@@ -77,11 +77,13 @@ pub enum Effect {
     LargeObject,
     /// Acts on sessions: `DISCARD`, cancelling or terminating a backend.
     Session,
+    /// Acts on the service or on who may use it rather than on data: its configuration, backups, quotas. Of APIs.
+    Admin,
 }
 
 impl Effect {
     /// Every effect, in declared order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Read,
         Self::Write,
         Self::Insert,
@@ -114,6 +116,7 @@ impl Effect {
         Self::Explain,
         Self::LargeObject,
         Self::Session,
+        Self::Admin,
     ];
 
     /// The name that policies and the audit use.
@@ -151,10 +154,11 @@ impl Effect {
             Self::Explain => "explain",
             Self::LargeObject => "large_object",
             Self::Session => "session",
+            Self::Admin => "admin",
         }
     }
 
-    const fn bit(self) -> u32 {
+    const fn bit(self) -> u64 {
         1 << self as u8
     }
 }
@@ -181,7 +185,7 @@ impl FromStr for Effect {
 
 /// A set of effects.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Effects(u32);
+pub struct Effects(u64);
 
 impl Effects {
     /// No effect.

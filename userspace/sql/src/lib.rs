@@ -1,6 +1,7 @@
 //! What a statement does: effects, relations, functions, session control.
 //!
-//! The text is parsed with PostgreSQL's own grammar and the whole tree is walked. A construct that this crate does not
+//! PostgreSQL's texts are parsed with PostgreSQL's own grammar, those of MySQL and MariaDB by a lexer and a parser of this crate that
+//! cut them as the servers do. The whole tree is walked. A construct that this crate does not
 //! know, a text that does not parse and SQL that exists only at run time are *gaps*: an analysis with a gap is not
 //! complete, and what to do then is the policy's decision. Nothing is ever taken to be harmless for not being known.
 //!
@@ -11,6 +12,9 @@ mod analysis;
 mod analyzer;
 mod control;
 mod effect;
+mod facts;
+pub mod lineage;
+pub mod mysql;
 pub mod postgres;
 mod statement;
 
@@ -18,5 +22,6 @@ pub use analysis::Analysis;
 pub use analyzer::Analyzer;
 pub use control::{Control, Copy, CopyFormat, CopyTarget, Discard};
 pub use effect::{Effect, Effects, UnknownEffect};
-pub use postgres::PostgresSettings;
-pub use statement::{Access, Gap, References, Relation, Setting, Statement};
+pub use mysql::MysqlSettings;
+pub use postgres::{PostgresSettings, is_shipped};
+pub use statement::{Access, Gap, References, Relation, Setting, Statement, Variables};

@@ -6,10 +6,10 @@ mod condition;
 mod copy;
 mod definition;
 mod expression;
-mod facts;
 mod function;
 mod index;
 mod json;
+mod lineage;
 mod name;
 mod node;
 mod object;
@@ -34,6 +34,8 @@ use crate::analysis::Analysis;
 use crate::statement::{Gap, Statement};
 use text::Tokens;
 
+pub use function::is_shipped;
+pub(crate) use lineage::trace;
 pub use text::literals;
 
 /// Session settings that change what a text means.

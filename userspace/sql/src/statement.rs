@@ -64,6 +64,17 @@ pub struct Setting {
     pub value: Option<String>,
     /// Whether it lasts only until the transaction ends.
     pub local: bool,
+    /// Whether it is the server's and not the session's (MySQL's `GLOBAL`, `PERSIST`).
+    pub global: bool,
+}
+
+/// MySQL's user variables in a statement, by their names without `@` in lower case, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// Those whose values it uses.
+    pub read: Vec<String>,
+    /// Those that it sets, be it in a routine that it only defines.
+    pub written: Vec<String>,
 }
 
 /// The columns that a statement's expressions can mean, wherever they stand: output, condition, sub-query. A column that is
@@ -101,8 +112,11 @@ pub struct Statement {
     pub functions: Vec<String>,
     /// Which columns it can mean.
     pub references: References,
-    /// Settings that `set_config` calls inside it may change. `SET` itself is [`Control::Set`].
+    /// Settings that it may change besides that of [`Control::Set`]: by `set_config` calls inside it, or all of a MySQL `SET` that
+    /// has several.
     pub settings: Vec<Setting>,
+    /// User variables that it sets and uses.
+    pub variables: Variables,
     /// Where it is in the text, in bytes, without the semicolon and without surrounding space and comments.
     pub range: Range<usize>,
     /// What it asks of the session.
@@ -130,6 +144,7 @@ impl Statement {
                 wide: true,
             },
             settings: Vec::new(),
+            variables: Variables::default(),
             range,
             control: Control::None,
             returns_rows_of_relations: true,
@@ -158,7 +173,10 @@ pub enum Gap {
         /// The bound.
         limit: usize,
     },
-    /// PostgreSQL's grammar does not accept the text. Carries the parser's message without literals.
+    /// The text can't be cut into tokens with certainty the way the server does it.
+    #[error("the text can't be read as the server reads it: {0}")]
+    Unreadable(&'static str),
+    /// The grammar does not accept the text. Carries the parser's message without literals.
     #[error("unparsable: {0}")]
     Unparsable(String),
     /// The parse tree is deeper than it can be walked.
@@ -185,6 +203,9 @@ pub enum Gap {
     /// A setting is changed whose name is not a constant.
     #[error("a setting is changed whose name is computed")]
     ComputedSetting,
+    /// What a request of an API does is not known. Says what is unknown about it, without data.
+    #[error("what the request does is not known: {0}")]
+    UnknownRequest(String),
     /// The analysis itself failed.
     #[error("the analysis failed")]
     Internal,

@@ -8,7 +8,7 @@ use crate::effect::{Effect, Effects};
 use crate::statement::{Gap, Setting};
 
 /// Effects that carry an argument to where another statement or session can find it.
-const CARRIES: Effects = Effects::of(&[
+pub(super) const CARRIES: Effects = Effects::of(&[
     Effect::Alter,
     Effect::LargeObject,
     Effect::Lock,
@@ -91,6 +91,7 @@ impl<'a> Walker<'a> {
                         name: "*".to_owned(),
                         value: Some(value),
                         local: false,
+                        global: false,
                     });
                 }
                 _ => self.facts.gap(Gap::ComputedSetting),
@@ -104,6 +105,7 @@ impl<'a> Walker<'a> {
             name: setting,
             value: named("new_value", 1),
             local,
+            global: false,
         });
     }
 

@@ -10,6 +10,19 @@ use crate::control::{Control, Copy, CopyTarget};
 use crate::effect::Effect;
 use crate::statement::Access;
 
+/// A statement's text, written from its tree; `None` if that fails.
+fn written(statement: &pb::Node) -> Option<String> {
+    let tree = pb::ParseResult {
+        version: 0,
+        stmts: vec![pb::RawStmt {
+            stmt: Some(Box::new(statement.clone())),
+            stmt_location: 0,
+            stmt_len: 0,
+        }],
+    };
+    pg_query::deparse(&tree, pg_query::DeparseOptions::default()).ok()
+}
+
 impl<'a> Walker<'a> {
     pub(super) fn copy(&mut self, x: &'a pb::CopyStmt) -> Outline {
         let pb::CopyStmt {
@@ -61,6 +74,7 @@ impl<'a> Walker<'a> {
             relation: relation
                 .as_ref()
                 .map(|x| (name::schema(x).map(str::to_owned), x.relname.clone())),
+            query: query.as_deref().and_then(written),
             columns: name::parts(attlist).into_iter().map(str::to_owned).collect(),
             options: name::options(options)
                 .map(|option| {

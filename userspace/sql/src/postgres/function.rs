@@ -67,13 +67,27 @@ pub(super) fn classify(schema: Option<&str>, name: &str, arguments: usize) -> Op
         return Some(class);
     }
     let own = match schema {
-        None | Some("pg_catalog" | "information_schema") => BUILTIN.contains(name) || TYPES.contains(&name),
+        None | Some("pg_catalog" | "information_schema") => ships(name),
         Some(_) => false,
     };
     (!own).then_some(Class {
         effects: SQL,
         runs_text: false,
     })
+}
+
+/// Whether the server ships a function of this name.
+pub(super) fn ships(name: &str) -> bool {
+    BUILTIN.contains(name) || TYPES.contains(&name)
+}
+
+/// Whether a function, as written, is one that the server ships.
+pub fn is_shipped(function: &str) -> bool {
+    match function.rsplit_once('.') {
+        Some(("pg_catalog" | "information_schema", name)) => ships(name),
+        Some(_) => false,
+        None => ships(function),
+    }
 }
 
 /// What a name in the table does, whatever its schema.
@@ -136,7 +150,8 @@ pub(super) fn listed(name: &str, arguments: usize) -> Option<Class> {
         "pg_reload_conf" => does(Effects::of(&[Effect::Settings, Effect::Session])),
         "pg_terminate_backend" | "pg_cancel_backend" | "pg_log_backend_memory_contexts" => does(SESSION),
         "pg_notify" => does(Effects::of(&[Effect::Notify])),
-        "setval" => does(Effects::of(&[Effect::Write])),
+        // What a sequence has given is stored, and no rollback takes it back.
+        "nextval" | "setval" => does(Effects::of(&[Effect::Write])),
         "query_to_xml"
         | "query_to_xmlschema"
         | "query_to_xml_and_xmlschema"

@@ -2,11 +2,11 @@
 
 use pg_query::{NodeEnum as N, protobuf as pb};
 
-use super::facts::Facts;
 use super::name;
 use super::walk::{Outline, Walker};
 use crate::control::{Control, Discard};
 use crate::effect::{Effect, Effects};
+use crate::facts::Facts;
 use crate::statement::{Access, Relation, Setting};
 
 /// What does not happen when a statement is only planned. Functions may still run, so what they do stays.
@@ -42,12 +42,20 @@ impl<'a> Walker<'a> {
         } = x;
         self.nodes(args);
         let name = name.to_ascii_lowercase();
-        self.role_setting(&name);
+        // What puts the session's first role back gains nothing. `SET ROLE NONE` does: it leaves a role given at login.
+        let back = matches!(
+            pb::VariableSetKind::try_from(*kind),
+            Ok(pb::VariableSetKind::VarSetDefault | pb::VariableSetKind::VarReset)
+        );
+        if !back {
+            self.role_setting(&name);
+        }
         let set = |value| {
             Control::Set(Setting {
                 name: name.clone(),
                 value,
                 local: *is_local,
+                global: false,
             })
         };
         let outline = match pb::VariableSetKind::try_from(*kind) {
@@ -124,8 +132,8 @@ impl<'a> Walker<'a> {
         self.does(Effect::Session);
         let what = match pb::DiscardMode::try_from(*target) {
             Ok(pb::DiscardMode::DiscardAll) => {
-                // The session becomes its first role again, with the settings it began with.
-                self.all(&[Effect::Settings, Effect::RoleChange]);
+                // The session becomes its first role again, with the settings it began with: it gains nothing.
+                self.does(Effect::Settings);
                 Discard::All
             }
             Ok(pb::DiscardMode::DiscardPlans) => Discard::Plans,

@@ -2,12 +2,12 @@
 
 use pg_query::protobuf::summary_result::Context;
 
-use super::facts::Facts;
 use super::walk::Outline;
 use super::{PostgresSettings, function, refusal};
 use crate::analysis::Analysis;
 use crate::control::Control;
 use crate::effect::Effect;
+use crate::facts::Facts;
 use crate::statement::{Access, Gap, Statement};
 
 /// Takes what the parser's own summary tells: relations, functions, and which kinds of statement there are. Always

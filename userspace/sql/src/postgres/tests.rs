@@ -1,6 +1,5 @@
 //! What statements do, as tables.
 
-mod corpus;
 mod definitions;
 mod evasion;
 mod functions;

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use pg_query::protobuf as pb;
 
-use super::facts::Facts;
 use super::{PostgresSettings, function, name};
 use crate::control::Control;
 use crate::effect::Effect;
-use crate::statement::{Access, Gap, Statement};
+use crate::facts::Facts;
+use crate::statement::{Access, Gap, Statement, Variables};
 
 /// Routine bodies inside routine bodies that are followed.
 const NESTING: u8 = 8;
@@ -130,6 +130,7 @@ impl<'a> Walker<'a> {
             functions: functions.into_vec(),
             references,
             settings,
+            variables: Variables::default(),
             range,
             control: outline.control,
             returns_rows_of_relations: outline.returns,

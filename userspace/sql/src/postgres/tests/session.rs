@@ -10,9 +10,11 @@ pub(super) const CASES: &[Case] = &[
     ("SET TIME ZONE 'UTC'", "set", "settings", "", ""),
     ("SET NAMES 'LATIN1'", "set", "settings", "", ""),
     ("SET ROLE admin", "set", "settings role_change", "", ""),
-    ("SET SESSION AUTHORIZATION DEFAULT", "set", "settings role_change", "", ""),
-    ("RESET ROLE", "reset", "settings role_change", "", ""),
-    ("RESET SESSION AUTHORIZATION", "reset", "settings role_change", "", ""),
+    ("SET SESSION AUTHORIZATION DEFAULT", "set", "settings", "", ""),
+    ("SET ROLE NONE", "set", "settings role_change", "", ""),
+    ("SET role TO DEFAULT", "set", "settings", "", ""),
+    ("RESET ROLE", "reset", "settings", "", ""),
+    ("RESET SESSION AUTHORIZATION", "reset", "settings", "", ""),
     ("RESET ALL", "reset", "settings", "", ""),
     ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "set", "transaction", "", ""),
     ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "set", "settings", "", ""),
@@ -28,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
     ("ROLLBACK TO s", "rollback", "transaction", "", ""),
     ("PREPARE TRANSACTION 'x'", "prepare", "transaction", "", ""),
     ("COMMIT PREPARED 'x'", "commit", "transaction", "", ""),
-    ("DISCARD ALL", "discard", "role_change settings session", "", ""),
+    ("DISCARD ALL", "discard", "settings session", "", ""),
     ("DISCARD PLANS", "discard", "session", "", ""),
     ("PREPARE p (int) AS SELECT ssn FROM patients WHERE id = $1", "prepare", "read prepare", "patients:r", ""),
     ("PREPARE p AS DELETE FROM patients", "prepare", "write delete delete_without_where prepare", "patients:w", ""),
@@ -67,6 +69,7 @@ fn set(name: &str, value: Option<&str>, local: bool) -> Control {
         name: name.to_owned(),
         value: value.map(str::to_owned),
         local,
+        global: false,
     })
 }
 
@@ -114,6 +117,7 @@ fn set_config_is_told_wherever_it_stands() {
         name: name.to_owned(),
         value: value.map(str::to_owned),
         local,
+        global: false,
     };
     assert_eq!(
         statement.settings,

@@ -8,36 +8,36 @@ use crate::statement::{Access, Gap, References, Relation, Setting};
 
 /// What is known so far of a statement.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
-    pub(super) effects: Effects,
-    pub(super) relations: Ordered<Relation>,
-    pub(super) functions: Ordered<String>,
-    pub(super) gaps: Ordered<Gap>,
-    pub(super) settings: Vec<Setting>,
+pub(crate) struct Facts {
+    pub(crate) effects: Effects,
+    pub(crate) relations: Ordered<Relation>,
+    pub(crate) functions: Ordered<String>,
+    pub(crate) gaps: Ordered<Gap>,
+    pub(crate) settings: Vec<Setting>,
     /// Names that columns are referred to by.
-    pub(super) columns: Ordered<String>,
+    pub(crate) columns: Ordered<String>,
     /// Other names that relations are given.
-    pub(super) aliases: Ordered<String>,
+    pub(crate) aliases: Ordered<String>,
     /// Whether columns are meant that are not named: a star, a renaming by position.
-    pub(super) wide: bool,
+    pub(crate) wide: bool,
     /// How often the rows of a relation flow into the statement.
-    pub(super) reads: usize,
+    pub(crate) reads: usize,
     /// Whether something derived from what flows in is put elsewhere than into the result.
-    pub(super) sink: bool,
+    pub(crate) sink: bool,
     /// Whether rows become reachable in another way, without flowing through a query.
-    pub(super) exposes: bool,
+    pub(crate) exposes: bool,
 }
 
 impl Facts {
-    pub(super) fn does(&mut self, effect: Effect) {
+    pub(crate) fn does(&mut self, effect: Effect) {
         self.effects.insert(effect);
     }
 
-    pub(super) fn gap(&mut self, gap: Gap) {
+    pub(crate) fn gap(&mut self, gap: Gap) {
         self.gaps.insert(gap);
     }
 
-    pub(super) fn relation(&mut self, schema: Option<&str>, name: &str, access: Access) {
+    pub(crate) fn relation(&mut self, schema: Option<&str>, name: &str, access: Access) {
         let schema = schema.map(str::to_owned);
         self.relations.insert(Relation {
             schema,
@@ -47,13 +47,13 @@ impl Facts {
     }
 
     /// Whether something that was read is stored.
-    pub(super) fn stores(&self) -> bool {
+    pub(crate) fn stores(&self) -> bool {
         self.exposes || (self.sink && self.reads > 0)
     }
 
     /// The columns that are meant. A name that is also a relation's may mean its whole row; a function's name may be a
     /// column's, since `name(row)` and `row.name` are the same.
-    pub(super) fn references(&self) -> References {
+    pub(crate) fn references(&self) -> References {
         let row = |name: &String| {
             self.aliases.contains(name) || self.relations.keys().any(|relation| relation.name == *name)
         };
@@ -72,7 +72,7 @@ impl Facts {
     }
 
     /// Takes over what another walk gathered.
-    pub(super) fn absorb(&mut self, other: Self) {
+    pub(crate) fn absorb(&mut self, other: Self) {
         let Self {
             effects,
             relations,
@@ -114,7 +114,7 @@ impl Facts {
 
 /// Values in the order of their first coming, each once, at a cost that stays linear for hostile texts.
 #[derive(Debug)]
-pub(super) struct Ordered<T>(HashMap<T, usize>);
+pub(crate) struct Ordered<T>(HashMap<T, usize>);
 
 impl<T> Default for Ordered<T> {
     fn default() -> Self {
@@ -123,20 +123,20 @@ impl<T> Default for Ordered<T> {
 }
 
 impl<T: Hash + Eq> Ordered<T> {
-    pub(super) fn insert(&mut self, value: T) {
+    pub(crate) fn insert(&mut self, value: T) {
         let next = self.0.len();
         self.0.entry(value).or_insert(next);
     }
 
-    pub(super) fn contains(&self, value: &T) -> bool {
+    pub(crate) fn contains(&self, value: &T) -> bool {
         self.0.contains_key(value)
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &T> {
         self.0.keys()
     }
 
-    pub(super) fn into_vec(self) -> Vec<T> {
+    pub(crate) fn into_vec(self) -> Vec<T> {
         let mut values: Vec<_> = self.0.into_iter().collect();
         values.sort_unstable_by_key(|(_, position)| *position);
         values.into_iter().map(|(value, _)| value).collect()

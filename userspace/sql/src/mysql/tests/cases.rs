@@ -1,0 +1,45 @@
+//! How texts are cut. The servers themselves are asked about the same cases by `tests/mysql.rs`.
+
+/// A text, what MySQL reads, what MariaDB reads; `None`: refused by the server, or not read here on purpose.
+pub(crate) type Case = (&'static str, Option<&'static str>, Option<&'static str>);
+
+#[rustfmt::skip]
+pub(crate) const READING: &[Case] = &[
+    ("select 1 /*!50699 +1*/", Some("select 1 +1"), Some("select 1 +1")),
+    ("select 1 /*!50700 +1*/", Some("select 1 +1"), Some("select 1")),
+    ("select 1 /*!90704 +1*/", Some("select 1 +1"), Some("select 1")),
+    ("select 1 /*!90705 +1*/", Some("select 1"), Some("select 1")),
+    ("select 1 /*!99999 +1*/", Some("select 1"), Some("select 1")),
+    ("select 1 /*!090704 +1*/", Some("select 1 +1"), Some("select 1")),
+    ("select 1 /*!100100 +1*/", Some("select 1"), Some("select 1 +1")),
+    ("select 1 /*!101120 +1*/", Some("select 1"), Some("select 1")),
+    ("select /*!503231+*/ 2", Some("select 1+ 2"), Some("select 2")),
+    ("select /*!0503231+*/ 2", Some("select 31+ 2"), Some("select 1+ 2")),
+    ("select 1 /*!50323+1*/", Some("select 1 +1"), Some("select 1 +1")),
+    ("select 1 /*! +1*/", Some("select 1 +1"), Some("select 1 +1")),
+    ("select 1 /*M! +1*/", Some("select 1"), Some("select 1 +1")),
+    ("select 1 /*M!80000 +1*/", Some("select 1"), Some("select 1 +1")),
+    ("select 1 /*M!999999 +1*/", Some("select 1"), Some("select 1")),
+    ("select 1 /*m!+1*/", Some("select 1"), Some("select 1")),
+    ("select 1 /*!50000 + /* x */ 1 */", Some("select 1 + 1"), Some("select 1 + 1")),
+    ("select 1 /*!99999 + /* x */ 1 */", Some("select 1"), Some("select 1")),
+    ("select 1 /*!50000 + /*!50000 1 */ +5", Some("select 1 + 1 +5"), Some("select 1 + 1 +5")),
+    ("select 1 /*!50000 + /*!99999 9 */ 1 */", Some("select 1 + 1"), Some("select 1 + 1")),
+    ("select 1 /* a /* b */ +1", Some("select 1 +1"), Some("select 1 +1")),
+    ("select 1 /*!50000 +1 # x */ \n +2 */", Some("select 1 +1 +2"), Some("select 1 +1 +2")),
+    ("select 1 /*!50000 +1", None, None),
+    ("select 1--1", Some("select 1--1"), Some("select 1--1")),
+    ("select 1 --\x01 +1\n", Some("select 1"), Some("select 1")),
+    ("select 1--", Some("select 1"), Some("select 1")),
+    ("select 1=!0", None, Some("select 1=!0")),
+    ("select !!1", None, Some("select !!1")),
+    ("select 1e1x", Some("select 1e1x"), Some("select 1e1x")),
+    ("select @a.b:=3, @`a b`, @'a b'", Some("select @a.b:=3, @`a b`, @'a b'"), Some("select @a.b:=3, @`a b`, @'a b'")),
+    ("select @", None, None),
+    ("select $$abc$$", None, Some("select $$abc$$")),
+    ("select 'a\\'b' 'c'", Some("select 'a\\'b' 'c'"), Some("select 'a\\'b' 'c'")),
+    ("select 'a\\", None, None),
+    ("select \\N", None, Some("select \\N")),
+    ("select/**/1", Some("select 1"), Some("select 1")),
+    ("select 1 \x0b+1", Some("select 1 +1"), Some("select 1 +1")),
+];
