@@ -1,21 +1,26 @@
 //! Finding, in a text, identifiers that have a form.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
-use regex_automata::{Input, meta::Regex};
+use regex_automata::{Anchored, Input, meta::Regex};
 use smallvec::SmallVec;
 
-use crate::{Mask, MaskError, plain};
+use crate::{Mask, plain};
 use needs::{Facts, Needs};
 
 mod checks;
+mod consultation;
 mod context;
 mod forms;
 mod needs;
 mod spec;
 mod verify;
+mod worded;
 
+pub(crate) use checks::luhn;
+pub use consultation::{Consultation, Finding, Source, WrongAnswer};
 pub use spec::{Detector, DetectorSpec, Pattern, UnknownDetector};
 
 /// A set of detectors with their masks, compiled once and shared.
@@ -32,6 +37,8 @@ pub struct Detection {
     any_clear: Option<Regex>,
     /// Every rule's words at once, likewise.
     any_word: Option<Regex>,
+    /// Somebody else finds instead.
+    consultation: Option<Arc<Consultation>>,
 }
 
 #[derive(Debug)]
@@ -52,6 +59,9 @@ pub(crate) struct Hit {
     rule: usize,
 }
 
+/// How far a custom pattern's match is followed, in bytes; identifiers are shorter.
+const LONGEST_CUSTOM: usize = 512;
+
 /// Hits in order, which do not overlap.
 pub(crate) type Hits = SmallVec<[Hit; 4]>;
 
@@ -59,17 +69,11 @@ impl Detection {
     /// Compiles detectors. Where two find overlapping text, the mask of the one named first is put on all of it.
     ///
     /// # Errors
-    /// A pattern that is no regular expression, is too big, or also matches nothing at all; a keyed mask whose key was not bound.
+    /// A pattern that is no regular expression, is too big, or also matches nothing at all.
     pub fn new(detectors: &[(DetectorSpec, Mask)]) -> Result<Self, DetectionError> {
         let mut rules = Vec::with_capacity(detectors.len());
         let (mut clear, mut words) = (Vec::new(), Vec::new());
         for (spec, mask) in detectors {
-            if let Some(name) = mask.unbound_key() {
-                return Err(MaskError::Unbound {
-                    name: name.to_owned(),
-                }
-                .into());
-            }
             let forms = spec.forms();
             rules.push(Rule {
                 name: spec.name().to_owned(),
@@ -87,7 +91,30 @@ impl Detection {
             rules,
             any_clear,
             any_word: forms::compile_words(&words)?,
+            consultation: None,
         })
+    }
+
+    /// Finds what was answered, and remembers what is to be asked about.
+    pub fn consulting(consultation: &Arc<Consultation>) -> Self {
+        let rules = consultation.rules().map(|(name, mask)| Rule {
+            name,
+            mask,
+            detector: None,
+            needs: Needs::default(),
+            clear: None,
+            worded: None,
+        });
+        Self {
+            rules: rules.collect(),
+            consultation: Some(Arc::clone(consultation)),
+            ..Self::default()
+        }
+    }
+
+    /// Whether somebody else finds: what a text is then matters more than where its digits are.
+    pub(crate) fn is_consulting(&self) -> bool {
+        self.consultation.is_some()
     }
 
     /// Whether there are no detectors.
@@ -135,6 +162,9 @@ impl Detection {
 
     /// Everything found.
     pub(crate) fn find(&self, text: &[u8]) -> Hits {
+        if let Some(consultation) = &self.consultation {
+            return consultation.find(text);
+        }
         let mut hits = Hits::new();
         let facts = Facts::of(text);
         self.find_by(
@@ -184,11 +214,13 @@ impl Detection {
 impl Rule {
     fn find(&self, regex: &Regex, text: &[u8], mut hit: impl FnMut(Range<usize>)) {
         let mut at = 0;
-        while let Some(found) = regex.search(&Input::new(text).span(at..text.len())) {
-            let range = found.range();
+        // A pattern of the policy's may go on from a match to the end of the text, in vain, and again from the next: it is
+        // asked for the earliest end, and then how far the match goes.
+        let earliest = self.detector.is_none();
+        while let Some(found) = regex.search(&Input::new(text).span(at..text.len()).earliest(earliest)) {
             let verified = match self.detector {
-                Some(detector) => verify::verify(detector, text, range.clone()),
-                None => Some(range.clone()),
+                Some(detector) => verify::verify(detector, text, found.range()),
+                None => Some(custom(regex, text, found.range())),
             };
             at = match verified {
                 Some(range) => {
@@ -200,6 +232,23 @@ impl Rule {
             };
         }
     }
+}
+
+/// The whole of a custom pattern's match, of which at least the beginning is known.
+fn custom(regex: &Regex, text: &[u8], found: Range<usize>) -> Range<usize> {
+    let window = found.end.saturating_add(LONGEST_CUSTOM).min(text.len());
+    let whole = Input::new(text).span(found.start..window).anchored(Anchored::Yes);
+    let end = regex.search(&whole).map_or(found.end, |whole| whole.end());
+    if end < window || window == text.len() {
+        return found.start..end;
+    }
+    // What is longer than the window goes to the end of its line or word, so that nothing of it stays.
+    let rest = text.get(end..).unwrap_or_default();
+    let run = rest
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(rest.len());
+    found.start..end + run
 }
 
 /// Sorts, and joins what overlaps, so that nothing of a hit stays because another began within it.
@@ -239,9 +288,6 @@ pub enum DetectionError {
         /// The detector.
         name: String,
     },
-    /// A mask that can't be used.
-    #[error(transparent)]
-    Mask(#[from] MaskError),
 }
 
 #[cfg(test)]

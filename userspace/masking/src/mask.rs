@@ -1,15 +1,18 @@
 //! The masks a policy can name.
 
-use std::{fmt, num::NonZeroU16};
+use std::{fmt, num::NonZeroU16, sync::Arc};
 
-use crate::{Generalise, Keys, TokenKey};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Generalise, Keys, TokenKey, partial, plain, preserve::Preserve, token};
 
 mod form;
 
 /// What is shown instead of a value.
 ///
 /// In YAML: `redact`, `null`, `{ partial: { keep_last: 4 } }`, `{ fixed: "x" }`, `{ token: { key: NAME } }`,
-/// `{ generalise: year }`, `{ shift-date: { days: 30, key: NAME } }`. As `null` is also YAML's own null, a field of this
+/// `{ token: { key: NAME, format: preserve } }`, `{ generalise: year }`, `{ shift-date: { days: 30, key: NAME } }`. As `null` is also YAML's own null, a field of this
 /// type must not be wrapped in an `Option`.
 ///
 /// A mask that has no meaning for a type acts as [`Mask::Redact`] there.
@@ -48,9 +51,9 @@ impl Mask {
             })
         };
         Ok(match self {
-            Self::Token(Token { key, .. }) => {
-                let bound = Some(find(&key)?);
-                Self::Token(Token { key, bound })
+            Self::Token(Token { key, format, .. }) => {
+                let bound = Bound::new(find(&key)?, format);
+                Self::Token(Token { key, format, bound })
             }
             Self::ShiftDate(ShiftDate { days, key, .. }) => {
                 let bound = Some(ShiftDate::offset_from(&find(&key)?, days));
@@ -64,12 +67,26 @@ impl Mask {
         })
     }
 
+    /// Whether a text looks like what the mask made of another: somebody writes back what was shown to him. Only what can't be
+    /// mistaken for a value counts; a shifted date can.
+    pub fn made(&self, text: &str) -> bool {
+        match self {
+            Self::Redact | Self::Null => text.as_bytes() == plain::REDACTED,
+            &Self::Partial {
+                keep_first,
+                keep_last,
+            } => partial::made(text, keep_first, keep_last),
+            Self::Fixed(fixed) => text == fixed,
+            Self::Token(_) => token::made(text),
+            Self::Generalise(_) | Self::ShiftDate(_) => false,
+        }
+    }
+
     /// The name of the key that is still to be bound, if any.
     pub fn unbound_key(&self) -> Option<&str> {
         match self {
-            Self::Token(Token { key, bound: None }) | Self::ShiftDate(ShiftDate { key, bound: None, .. }) => {
-                Some(key)
-            }
+            Self::Token(Token { key, bound: None, .. })
+            | Self::ShiftDate(ShiftDate { key, bound: None, .. }) => Some(key),
             _ => None,
         }
     }
@@ -101,30 +118,72 @@ impl fmt::Display for Mask {
                 write!(f, "partial(keep_first={keep_first}, keep_last={keep_last})")
             }
             Self::Fixed(_) => f.write_str("fixed"),
-            Self::Token(Token { key, .. }) => write!(f, "token(key={key})"),
+            Self::Token(Token { key, format, .. }) => match format {
+                TokenFormat::Opaque => write!(f, "token(key={key})"),
+                TokenFormat::Preserve => write!(f, "token(key={key}, format=preserve)"),
+            },
             Self::Generalise(to) => write!(f, "generalise({to})"),
             Self::ShiftDate(ShiftDate { days, key, .. }) => write!(f, "shift-date(days={days}, key={key})"),
         }
     }
 }
 
-/// [`Mask::Token`]: which key.
+/// [`Mask::Token`]: which key, and how a token looks.
 #[derive(Clone)]
 pub struct Token {
     key: String,
-    bound: Option<TokenKey>,
+    format: TokenFormat,
+    bound: Option<Bound>,
+}
+
+/// How the token of a text looks. Tokens of numbers are numbers, those of UUIDs are UUIDs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenFormat {
+    /// `tok_` and 16 letters and digits, whatever the text.
+    #[default]
+    Opaque,
+    /// As the text does: digits become digits, ASCII letters become letters of the same case, everything else stays. A card
+    /// number stays one that passes its check. A text of which there are fewer than a million, or with more than 256
+    /// digits and letters, is redacted.
+    Preserve,
+}
+
+/// A key, ready for use.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) key: TokenKey,
+    /// For [`TokenFormat::Preserve`] only.
+    pub(crate) preserve: Option<Arc<Preserve>>,
+}
+
+impl Bound {
+    /// `None` leaves the mask unbound.
+    fn new(key: TokenKey, format: TokenFormat) -> Option<Self> {
+        let preserve = match format {
+            TokenFormat::Opaque => None,
+            TokenFormat::Preserve => Some(Arc::new(Preserve::new(&key)?)),
+        };
+        Some(Self { key, preserve })
+    }
 }
 
 impl Token {
-    /// A token under the key of that name, to be bound.
+    /// An opaque token under the key of that name, to be bound.
     pub fn new(key: impl Into<String>) -> Self {
+        Self::with_format(key, TokenFormat::Opaque)
+    }
+
+    /// A token of that format under the key of that name, to be bound.
+    pub fn with_format(key: impl Into<String>, format: TokenFormat) -> Self {
         Self {
             key: key.into(),
+            format,
             bound: None,
         }
     }
 
-    pub(crate) fn bound(&self) -> Option<&TokenKey> {
+    pub(crate) fn bound(&self) -> Option<&Bound> {
         self.bound.as_ref()
     }
 }
@@ -189,7 +248,7 @@ macro_rules! by_spec {
         }
     };
 }
-by_spec!(Token, "Token", key);
+by_spec!(Token, "Token", key, format);
 by_spec!(ShiftDate, "ShiftDate", days, key);
 
 /// Why a mask or its key is refused.
@@ -210,12 +269,6 @@ pub enum MaskError {
     ShortKey {
         /// How many there were.
         bytes: usize,
-    },
-    /// A keyed mask was used before [`Mask::bind`].
-    #[error("the key `{name}` of a mask was not bound")]
-    Unbound {
-        /// The name in the policy.
-        name: String,
     },
 }
 

@@ -14,6 +14,14 @@ pub(crate) fn partial(text: &[u8], keep_first: usize, keep_last: usize, out: &mu
     out.put_slice(last.as_bytes());
 }
 
+/// Whether a text is one that [`partial`] makes: the ends, as long as they may be, around the stars.
+pub(crate) fn made(text: &str, keep_first: usize, keep_last: usize) -> bool {
+    let mut shown = BytesMut::new();
+    partial(text.as_bytes(), keep_first, keep_last, &mut shown);
+    text.as_bytes() == STARS
+        || shown == text.as_bytes() && text.as_bytes().windows(STARS.len()).any(|part| part == STARS)
+}
+
 fn ends(text: &[u8], keep_first: usize, keep_last: usize) -> Option<(&str, &str)> {
     let starts = |(_, byte): &(usize, &u8)| !is_continuation(**byte);
     // The character after the kept ones must exist: it is among the hidden.
@@ -36,6 +44,21 @@ fn is_continuation(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_shown_is_known_again() {
+        for (text, first, last) in [
+            ("852-41-7396", 0, 4),
+            ("852-41-7396", 2, 3),
+            ("852-41-7396", 3, 0),
+            ("ab", 4, 4),
+        ] {
+            assert!(made(&show(text, first, last), first, last), "{text}");
+            assert!(!made(text, first, last), "{text}");
+        }
+        assert!(!made("*****739", 0, 4));
+        assert!(!made("1*****7396", 0, 4));
+    }
 
     fn show(text: &str, first: usize, last: usize) -> String {
         let mut out = BytesMut::new();

@@ -14,7 +14,7 @@ pub(crate) fn mask(mask: &Mask, text: &[u8], out: &mut BytesMut) {
 }
 
 /// `None`, with nothing appended, where the mask says nothing about this text.
-fn try_mask(mask: &Mask, text: &[u8], out: &mut BytesMut) -> Option<()> {
+pub(crate) fn try_mask(mask: &Mask, text: &[u8], out: &mut BytesMut) -> Option<()> {
     match mask {
         Mask::Redact | Mask::Null => return None,
         &Mask::Partial {
@@ -22,7 +22,13 @@ fn try_mask(mask: &Mask, text: &[u8], out: &mut BytesMut) -> Option<()> {
             keep_last,
         } => partial(text, keep_first, keep_last, out),
         Mask::Fixed(fixed) => out.put_slice(fixed.as_bytes()),
-        Mask::Token(token) => out.put_slice(&token::text(token.bound()?, text)),
+        Mask::Token(token) => {
+            let bound = token.bound()?;
+            match &bound.preserve {
+                Some(preserve) => out.put_slice(&preserve.text(text)?),
+                None => out.put_slice(&token::text(&bound.key, text)),
+            }
+        }
         Mask::Generalise(to) => to.text(text, out)?,
         Mask::ShiftDate(shift) => match Date::parse_iso(text)? {
             (date, []) => out.put_slice(&date.plus(shift.offset()?)?.iso()),

@@ -5,14 +5,17 @@
 
 use bytes::BytesMut;
 
-use crate::{Detection, Mask};
+pub use crate::outcome::{Detected, Masked};
+pub use identifier::identifier;
+
+use crate::{Detection, Mask, shown};
 use types::{Kind, Known};
 
 mod binary;
 pub mod copy;
+mod identifier;
 mod inside;
-mod json;
-mod shown;
+mod read;
 mod text;
 mod types;
 
@@ -23,28 +26,6 @@ pub enum Format {
     Text,
     /// Format code 1: as the type's send function writes it.
     Binary,
-}
-
-/// What became of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Masked {
-    /// The masked value was appended.
-    Value,
-    /// Nothing was appended: send NULL.
-    Null,
-}
-
-/// What detectors made of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Detected {
-    /// Nothing was found and nothing appended: the value may go as it is.
-    Clean,
-    /// The value was appended with every hit replaced.
-    Replaced,
-    /// There was a hit where none can be replaced (in a binary form that is not known). Nothing was appended: send NULL.
-    Null,
 }
 
 /// Appends the masked form of a non-NULL value.
@@ -59,22 +40,57 @@ pub enum Detected {
 pub fn mask(mask: &Mask, type_oid: u32, format: Format, value: &[u8], out: &mut BytesMut) -> Masked {
     match types::lookup(type_oid) {
         Some(Known::Scalar(of)) => {
-            let shown = shown::decide(mask, of.kind, format, value);
+            let shown = shown::decide(
+                mask,
+                of.kind.sort(),
+                &read::Raw {
+                    kind: of.kind,
+                    format,
+                    value,
+                },
+            );
             match format {
                 Format::Text => text::write(&shown, of, value, out),
                 Format::Binary => binary::write(&shown, of, value, out),
             }
         }
         Some(Known::Array(_)) if *mask == Mask::Null => Masked::Null,
-        Some(Known::Array(element)) => {
-            match format {
-                Format::Text => out.extend_from_slice(b"{}"),
-                Format::Binary => binary::empty_array(element.oid, out),
-            }
-            Masked::Value
-        }
+        Some(Known::Array(element)) => empty_array(element.oid, format, out),
         None => Masked::Null,
     }
+}
+
+/// Appends the type's harmless constant, as [`Mask::Redact`] shows it, without any value: for what may tell nothing of itself,
+/// neither its length nor whether it is NULL. Where Redact looks at the value (the number of bits of a bit string, the currency
+/// sign of money, `bytea_output`, the element type of an anyarray), this has one answer for all.
+///
+/// [`Masked::Null`] for types without such a constant: those that are not PostgreSQL's own, records, and a few that no client can
+/// make a value of.
+pub fn blank(type_oid: u32, format: Format, out: &mut BytesMut) -> Masked {
+    match types::lookup(type_oid) {
+        // Has a binary form only together with an element type.
+        Some(Known::Scalar(of)) if of.kind == Kind::AnyArray => empty_array(types::TEXT, format, out),
+        Some(Known::Scalar(of)) => {
+            let constant = match format {
+                Format::Text => of.text,
+                Format::Binary => of.binary,
+            };
+            constant.map_or(Masked::Null, |constant| {
+                out.extend_from_slice(constant);
+                Masked::Value
+            })
+        }
+        Some(Known::Array(element)) => empty_array(element.oid, format, out),
+        None => Masked::Null,
+    }
+}
+
+fn empty_array(element: u32, format: Format, out: &mut BytesMut) -> Masked {
+    match format {
+        Format::Text => out.extend_from_slice(b"{}"),
+        Format::Binary => binary::empty_array(element, out),
+    }
+    Masked::Value
 }
 
 /// Whether values of the type are text that detectors look into as it is: text and its kin, JSON, XML, and the types that are

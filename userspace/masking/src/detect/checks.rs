@@ -10,12 +10,21 @@ fn digit(c: u8) -> Option<u32> {
 }
 
 /// The Luhn sum (ISO/IEC 7812-1, annex B) of decimal digits, check digit last.
-pub(super) fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
+pub(crate) fn luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
     let sum = digits.rev().enumerate().try_fold(0, |sum, (place, c)| {
         let value = digit(c)? << (place % 2);
         Some(sum + if value > 9 { value - 9 } else { value })
     });
     sum.is_some_and(|sum: u32| sum.is_multiple_of(10))
+}
+
+/// The check digit of fourteen (GS1 General Specifications, 7.9): the others weigh 3 and 1 in turn.
+pub(super) fn gtin(digits: impl Iterator<Item = u8>) -> bool {
+    let sum = digits.enumerate().try_fold((0, 0), |(sum, count), (place, c)| {
+        let weight = if place % 2 == 0 { 3 } else { 1 };
+        Some((sum + digit(c)? * weight, count + 1))
+    });
+    sum.is_some_and(|(sum, count): (u32, u32)| count == 14 && sum.is_multiple_of(10))
 }
 
 /// A national provider identifier: Luhn with the prefix of the US health industry before it (45 CFR 162.406).

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use regex_automata::meta::{Config, Regex};
 
-use super::{DetectionError, Detector};
+use super::{
+    DetectionError, Detector,
+    worded::{self, PATTERNS},
+};
 
 /// How a detector's finds look.
 pub(super) struct Forms<'a> {
@@ -100,7 +103,7 @@ pub(super) fn forms(detector: Detector) -> Forms<'static> {
         worded: None,
         words: &[],
     };
-    let worded = |worded, words| Forms {
+    let after_words = |worded, words| Forms {
         clear: None,
         worded: Some(worded),
         words,
@@ -111,16 +114,21 @@ pub(super) fn forms(detector: Detector) -> Forms<'static> {
         words,
     };
     match detector {
+        Detector::AccountNumber => after_words(PATTERNS.account.as_str(), worded::ACCOUNT_WORDS),
         Detector::CreditCard => clear(BUILT.credit_card.as_str()),
         Detector::Date => clear(&BUILT.date),
         Detector::Dea => clear("[A-Z][A-Z9][0-9]{7}"),
+        Detector::DeviceId => both(worded::UDI, &PATTERNS.device, worded::DEVICE_WORDS),
         Detector::Email => clear(EMAIL),
-        Detector::Fax => worded(&BUILT.phone_worded, FAX_WORDS),
+        Detector::Fax => after_words(&BUILT.phone_worded, FAX_WORDS),
+        Detector::HealthPlan => after_words(&PATTERNS.health_plan, worded::HEALTH_PLAN_WORDS),
         Detector::Iban => clear("[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}"),
         Detector::IpAddress => clear(IP_ADDRESS),
+        Detector::LicenseNumber => after_words(&PATTERNS.license, worded::LICENSE_WORDS),
+        Detector::LicensePlate => after_words(&PATTERNS.plate, worded::PLATE_WORDS),
         Detector::MacAddress => clear(MAC_ADDRESS),
         Detector::Mbi => clear(&BUILT.mbi),
-        Detector::Mrn => worded(MRN, MRN_WORDS),
+        Detector::Mrn => after_words(MRN, MRN_WORDS),
         Detector::Npi => both(r"\A[12][0-9]{9} *\z", "[12][0-9]{9}", NPI_WORDS),
         Detector::Phone => both(&BUILT.phone, &BUILT.phone_worded, PHONE_WORDS),
         Detector::Url => clear(URL),

@@ -61,6 +61,9 @@ pub(super) struct Needs {
 impl Needs {
     pub(super) fn of(detector: Detector) -> Self {
         let (length, digits, marks) = match detector {
+            Detector::AccountNumber | Detector::DeviceId | Detector::HealthPlan | Detector::LicenseNumber => {
+                (8, 5, 0)
+            }
             Detector::CreditCard => (13, 13, 0),
             Detector::Date => (6, 4, 0),
             Detector::Dea => (9, 7, 0),
@@ -68,6 +71,7 @@ impl Needs {
             Detector::Fax | Detector::Phone => (7, 7, 0),
             Detector::Iban => (15, 4, 0),
             Detector::IpAddress => (6, 1, COLON | DOT),
+            Detector::LicensePlate => (10, 1, 0),
             Detector::MacAddress => (14, 0, COLON | DOT | DASH),
             Detector::Mbi => (11, 4, 0),
             Detector::Mrn => (7, 4, 0),

@@ -37,20 +37,31 @@ macro_rules! detectors {
 }
 
 detectors! {
+    /// An account number, by the words before it.
+    AccountNumber = "account_number",
     /// A payment card number, of a known issuer's form and with a correct check digit (ISO/IEC 7812).
     CreditCard = "credit_card",
     /// A calendar date, numeric or with an English month. Finds every date, not only those of birth.
     Date = "date",
     /// A DEA registration number with a correct check digit.
     Dea = "dea",
+    /// A device's identifier: GS1's form of a UDI with a correct check digit, an IMEI with one near the word, or a serial number
+    /// by the words before it.
+    DeviceId = "device_id",
     /// An e-mail address.
     Email = "email",
     /// A telephone number with the word fax before it.
     Fax = "fax",
+    /// A number of a health plan's member, policy or beneficiary, by the words before it.
+    HealthPlan = "health_plan",
     /// An international bank account number with a correct checksum (ISO 13616).
     Iban = "iban",
     /// An IPv4 or IPv6 address.
     IpAddress = "ip_address",
+    /// A driver's, medical or other licence's or certificate's number, by the words before it.
+    LicenseNumber = "license_number",
+    /// A vehicle's licence plate, by the words before it.
+    LicensePlate = "license_plate",
     /// A network device's address, of 48 or 64 bits.
     MacAddress = "mac_address",
     /// A Medicare beneficiary identifier.
@@ -123,7 +134,7 @@ impl<'de> Deserialize<'de> for Detector {
 pub enum DetectorSpec {
     /// One that is built in.
     BuiltIn(Detector),
-    /// One of the policy's own, such as for health plan or licence numbers.
+    /// One of the policy's own, such as for the numbers of a hospital's own systems.
     Custom(Pattern),
 }
 
@@ -133,7 +144,8 @@ pub enum DetectorSpec {
 pub struct Pattern {
     /// The name in the audit.
     pub name: String,
-    /// A regular expression (the syntax of the Rust crate `regex`, without look-around).
+    /// A regular expression (the syntax of the Rust crate `regex`, without look-around), such as `\bHP-[0-9]{6}\b`. A match may
+    /// have 512 bytes; of one that is longer, all to the next blank is taken.
     pub pattern: String,
 }
 

@@ -8,22 +8,28 @@ use super::{
     Detector, checks,
     context::{after, before, has_word_near, is_a_word, is_in_a_row_of_numbers, stands_apart_from_digits},
     forms::{FAX_WORDS, NPI_WORDS, PHONE_WORDS, SSN_WORDS, ZIP_WORDS},
+    worded,
 };
 
 /// The part of a find that is the thing; `None` if it is something else.
 pub(super) fn verify(detector: Detector, text: &[u8], range: Range<usize>) -> Option<Range<usize>> {
     let found = text.get(range.clone())?;
     let sure = match detector {
+        Detector::AccountNumber | Detector::HealthPlan | Detector::LicenseNumber => {
+            return worded::number(text, &range, 5);
+        }
         Detector::CreditCard => return credit_card(text, range),
         Detector::Date => date(text, &range, found),
         Detector::Dea => is_a_word(text, &range) && checks::dea(found),
+        Detector::DeviceId => return worded::device(text, found, &range),
         Detector::Email => return email(found, range),
         Detector::Fax => phone(text, &range, found) && has_word_near(text, &range, FAX_WORDS),
         Detector::Iban => return iban(text, found, range),
         Detector::IpAddress => ip_address(text, &range, found),
+        Detector::LicensePlate => return worded::plate(text, found, &range),
         Detector::MacAddress => mac_address(text, &range, found),
         Detector::Mbi => is_a_word(text, &range),
-        Detector::Mrn => return mrn(text, found, range),
+        Detector::Mrn => return worded::number(text, &range, 4),
         Detector::Npi => return npi(text, found, range),
         Detector::Phone => phone(text, &range, found),
         Detector::Url => return url(text, found, range),
@@ -184,25 +190,6 @@ fn mac_address(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {
         && !goes_on(after(text, range))
         // Without a letter, dashes and dots rather part a date and time.
         && (found.contains(&b':') || found.iter().any(u8::is_ascii_alphabetic))
-}
-
-fn mrn(text: &[u8], found: &[u8], range: Range<usize>) -> Option<Range<usize>> {
-    if before(text, &range).is_some_and(|c| c.is_ascii_alphabetic()) {
-        return None;
-    }
-    let is_part = |c: &&u8| c.is_ascii_alphanumeric() || **c == b'-';
-    let mut token = found.get(found.len() - found.iter().rev().take_while(is_part).count()..)?;
-    if let Some((word, rest)) = token.split_at_checked(3)
-        && word.eq_ignore_ascii_case(b"mrn")
-    {
-        token = rest;
-    }
-    while let [b'-', rest @ ..] = token {
-        token = rest;
-    }
-    let end = range.end;
-    let start = end.checked_sub(token.len())?;
-    (token.iter().filter(|c| c.is_ascii_digit()).count() >= 4).then_some(start..end)
 }
 
 fn vin(text: &[u8], range: &Range<usize>, found: &[u8]) -> bool {

@@ -9,7 +9,7 @@ use serde::{
     ser::SerializeMap as _,
 };
 
-use super::{Mask, ShiftDate, Token};
+use super::{Mask, ShiftDate, Token, TokenFormat};
 use crate::Generalise;
 
 /// What a mask with settings looks like: one key, the mask's name.
@@ -44,6 +44,14 @@ struct Partial {
 struct Keyed {
     /// The name of a key in the settings.
     key: String,
+    /// How the token of a text looks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    format: TokenFormat,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_default(format: &TokenFormat) -> bool {
+    *format == TokenFormat::default()
 }
 
 #[derive(Deserialize, Serialize, JsonSchema)]
@@ -69,6 +77,7 @@ impl<'de> Visitor<'de> for MaskVisitor {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             "a mask: redact, null, { partial: { keep_last: N } }, { fixed: TEXT }, { token: { key: NAME } }, \
+             { token: { key: NAME, format: preserve } }, \
              { generalise: year | month | decade | zip3 | age_band } or { shift-date: { days: N, key: NAME } }",
         )
     }
@@ -109,7 +118,7 @@ impl<'de> Visitor<'de> for MaskVisitor {
                 ));
             }
             Settings::Fixed(text) => Mask::Fixed(text),
-            Settings::Token(Keyed { key }) => Mask::Token(Token::new(key)),
+            Settings::Token(Keyed { key, format }) => Mask::Token(Token::with_format(key, format)),
             Settings::Generalise(to) => Mask::Generalise(to),
             Settings::ShiftDate(Shift { days, key }) => Mask::ShiftDate(ShiftDate::new(days, key)),
         })
@@ -140,7 +149,13 @@ impl Serialize for Mask {
                 }),
             ),
             Self::Fixed(text) => ("fixed", Body::Fixed(text)),
-            Self::Token(Token { key, .. }) => ("token", Body::Token(Keyed { key: key.clone() })),
+            Self::Token(Token { key, format, .. }) => (
+                "token",
+                Body::Token(Keyed {
+                    key: key.clone(),
+                    format: *format,
+                }),
+            ),
             Self::Generalise(to) => ("generalise", Body::Generalise(*to)),
             Self::ShiftDate(ShiftDate { days, key, .. }) => (
                 "shift-date",

@@ -52,6 +52,16 @@ fn forms_and_names() {
             "token(key=patients)",
         ),
         (
+            "{ token: { key: patients, format: opaque } }",
+            Mask::Token(Token::new("patients")),
+            "token(key=patients)",
+        ),
+        (
+            "{ token: { key: patients, format: preserve } }",
+            Mask::Token(Token::with_format("patients", TokenFormat::Preserve)),
+            "token(key=patients, format=preserve)",
+        ),
+        (
             "{ generalise: age_band }",
             Mask::Generalise(Generalise::AgeBand),
             "generalise(age_band)",

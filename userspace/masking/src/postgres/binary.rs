@@ -3,12 +3,10 @@
 use bytes::{BufMut as _, BytesMut};
 
 use super::{
-    Masked,
-    shown::Shown,
-    text,
+    Masked, text,
     types::{Kind, Type},
 };
-use crate::calendar::Date;
+use crate::{calendar::Date, shown::Shown};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -21,12 +19,13 @@ pub(super) fn write(shown: &Shown<'_>, of: &Type, value: &[u8], out: &mut BytesM
         Shown::Plain(_) => return text::write(shown, of, value, out),
         Shown::Text(text) => put_text(text.as_bytes(), of.kind, out),
         Shown::Token(token) => put_text(token, of.kind, out),
+        Shown::Preserved(token) => put_text(token, of.kind, out),
         Shown::Bool(truth) => out.put_u8(u8::from(*truth)),
         &Shown::Integer(number) => match of.kind {
             Kind::Int2 => out.put_i16(number as i16),
             Kind::Int4 => out.put_i32(number as i32),
-            Kind::Int8 => out.put_i64(number),
-            _ => put_numeric(number, out),
+            Kind::Int8 => out.put_i64(number as i64),
+            _ => put_numeric(number as i64, out),
         },
         Shown::Float(number) if of.kind == Kind::Float4 => out.put_f32(*number as f32),
         Shown::Float(number) => out.put_f64(*number),

@@ -8,11 +8,15 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use super::Format;
 use crate::{Detection, Mask};
+pub(crate) use csv::Dialect as CsvDialect;
+pub(crate) use delimited::Dialect as DelimitedDialect;
 use field::Fields;
 
 mod binary;
 mod csv;
+mod delimited;
 mod field;
 mod text;
 
@@ -68,24 +72,40 @@ impl Layout {
     }
 }
 
-/// What is to be done with a column's fields.
+/// A column of the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Column {
-    /// The type; 0 if it is not known, which a mask shows as NULL and detectors take for text.
+    /// The type; 0 if it is not known, which shows as NULL where a mask would read it, and which detectors take for text.
     pub type_oid: u32,
-    /// The mask, if the policy has one for the column.
-    pub mask: Option<Arc<Mask>>,
-    /// Whether detectors look into fields that no mask covers.
-    pub search: bool,
+    /// What is done with its fields.
+    pub treatment: Treatment,
+    /// Whether fields are told to whoever asks whose data they are, as [`Change::Read`].
+    pub read: bool,
 }
 
-/// What was changed in a field.
+/// What is done with a column's fields.
+#[derive(Clone, Debug, Default)]
+pub enum Treatment {
+    /// They go out as they come.
+    #[default]
+    Pass,
+    /// Detectors look into them.
+    Search,
+    /// The mask is put on them; NULL stays NULL.
+    Mask(Arc<Mask>),
+    /// All of them, NULL too, are [`blank`](super::blank): nothing of them is read.
+    Blank,
+}
+
+/// What was changed in a field, or read there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// The column's mask was put on it.
+    /// The column's mask was put on it, or it was blanked.
     Masked,
     /// The detector of this name found something.
     Detected(&'a str),
+    /// Nothing: what the field is, in a column of which that is asked.
+    Read(Format, &'a [u8]),
 }
 
 /// Rewrites the data of one COPY.
@@ -97,8 +117,8 @@ pub struct Rewriter {
 
 #[derive(Debug)]
 enum Reader {
-    Text(text::Reader),
-    Csv(csv::Reader),
+    Text(delimited::Reader<text::Dialect>),
+    Csv(delimited::Reader<csv::Dialect>),
     Binary(binary::Reader),
 }
 
@@ -117,14 +137,20 @@ impl Rewriter {
                     delimiter,
                     null,
                     header,
-                } => Reader::Text(text::Reader::new(delimiter, null, header)),
+                } => Reader::Text(delimited::Reader::new(
+                    text::Dialect::new(delimiter, null),
+                    header,
+                )),
                 Layout::Csv {
                     delimiter,
                     quote,
                     escape,
                     null,
                     header,
-                } => Reader::Csv(csv::Reader::new(delimiter, quote, escape, null, header)),
+                } => Reader::Csv(delimited::Reader::new(
+                    csv::Dialect::new(delimiter, quote, escape, null),
+                    header,
+                )),
                 Layout::Binary => Reader::Binary(binary::Reader::new()),
             },
         }

@@ -3,10 +3,13 @@
 use bytes::{BufMut as _, BytesMut};
 
 use super::{
-    Detected, Format, json,
+    Detected, Format,
     types::{self, Kind, Known},
 };
-use crate::Detection;
+use crate::{
+    Detection,
+    inside::{document, opaque, plain},
+};
 
 /// Arrays of records of arrays … no deeper than this. Deeper ones are NULL.
 const DEPTH: u32 = 16;
@@ -71,38 +74,6 @@ pub(super) fn detect(
         out.truncate(start);
     }
     detected
-}
-
-fn plain(detection: &Detection, text: &[u8], out: &mut BytesMut, on_hit: &mut dyn FnMut(&str)) -> Detected {
-    if detection.redact(text, out, on_hit) {
-        Detected::Replaced
-    } else {
-        Detected::Clean
-    }
-}
-
-fn document(
-    detection: &Detection,
-    text: &[u8],
-    out: &mut BytesMut,
-    on_hit: &mut dyn FnMut(&str),
-) -> Detected {
-    match json::redact(detection, text, out, on_hit) {
-        Some(true) => Detected::Replaced,
-        Some(false) => Detected::Clean,
-        None => Detected::Null,
-    }
-}
-
-/// A binary form that is not known: what is found can't be replaced, as there may be a length before it.
-fn opaque(detection: &Detection, value: &[u8], on_hit: &mut dyn FnMut(&str)) -> Detected {
-    let hits = detection.find(value);
-    hits.iter().for_each(|hit| on_hit(detection.name(hit)));
-    if hits.is_empty() {
-        Detected::Clean
-    } else {
-        Detected::Null
-    }
 }
 
 /// A text with a syntax: arrays and composites (quotes, braces, brackets, commas, backslashes), XML. A replacement goes in

@@ -4,72 +4,15 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::{types::TYPES, *};
-use crate::{Detector, Generalise, Keys, ShiftDate, Token, TokenKey};
+use crate::{
+    Detector, Generalise, Token, TokenFormat,
+    fixtures::{every_mask, preserve, shift, token},
+};
 
 mod inside;
 mod server;
 
 const TEXT: u32 = 25;
-
-pub(super) fn keys() -> Keys {
-    let key = TokenKey::new(b"a key of the test, 32 bytes long").unwrap();
-    [("patients".to_owned(), key)].into_iter().collect()
-}
-
-pub(super) fn token() -> Mask {
-    Mask::Token(Token::new("patients")).bind(&keys()).unwrap()
-}
-
-pub(super) fn shift() -> Mask {
-    Mask::ShiftDate(ShiftDate::new(30.try_into().unwrap(), "patients"))
-        .bind(&keys())
-        .unwrap()
-}
-
-/// Every mask, and every kind of a fixed one.
-pub(super) fn every_mask() -> Vec<Mask> {
-    let mut masks = vec![
-        Mask::Redact,
-        Mask::Null,
-        Mask::Partial {
-            keep_first: 0,
-            keep_last: 4,
-        },
-        Mask::Partial {
-            keep_first: 2,
-            keep_last: 1,
-        },
-        token(),
-        Mask::Token(Token::new("never bound")),
-        shift(),
-        Mask::ShiftDate(ShiftDate::new(30.try_into().unwrap(), "never bound")),
-    ];
-    masks.extend(
-        [
-            "x",
-            "42",
-            "-7",
-            "1e3",
-            "true",
-            "1999-12-31",
-            "0b0f6a3e-8c4f-4d0e-9a57-2f5d5c1f7b11",
-            "a \"b\" <c> & \\ 'd'\n{e}",
-        ]
-        .map(|text| Mask::Fixed(text.to_owned())),
-    );
-    masks.push(Mask::Fixed("long ".repeat(40)));
-    masks.extend(
-        [
-            Generalise::Year,
-            Generalise::Month,
-            Generalise::Decade,
-            Generalise::Zip3,
-            Generalise::AgeBand,
-        ]
-        .map(Mask::Generalise),
-    );
-    masks
-}
 
 fn show(with: &Mask, type_oid: u32, value: &str) -> Option<String> {
     let mut out = BytesMut::new();
@@ -133,6 +76,58 @@ fn texts() {
             want,
             "{with} of {value} ({type_oid})"
         );
+    }
+}
+
+fn blank_of(type_oid: u32, format: Format) -> Option<Vec<u8>> {
+    let mut out = BytesMut::from(&b"before"[..]);
+    match blank(type_oid, format, &mut out) {
+        Masked::Value => Some(out.strip_prefix(b"before").unwrap().to_vec()),
+        Masked::Null => {
+            assert_eq!(&out[..], b"before");
+            None
+        }
+    }
+}
+
+#[test]
+fn blanks() {
+    for (type_oid, text, binary) in [
+        (TEXT, &b"[redacted]"[..], &b"[redacted]"[..]),
+        (17, b"\\x", b""),
+        (23, b"0", &[0; 4]),
+        (790, b"0", &[0; 8]),
+        (1560, b"0", &[0, 0, 0, 1, 0]),
+        (3802, b"{}", b"\x01{}"),
+        (1009, b"{}", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+        (2277, b"{}", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25]),
+    ] {
+        assert_eq!(
+            blank_of(type_oid, Format::Text).as_deref(),
+            Some(text),
+            "{type_oid}"
+        );
+        assert_eq!(
+            blank_of(type_oid, Format::Binary).as_deref(),
+            Some(binary),
+            "{type_oid}"
+        );
+    }
+    for type_oid in [0, 2249, 194, 16_500, u32::MAX] {
+        for format in [Format::Text, Format::Binary] {
+            assert_eq!(blank_of(type_oid, format), None, "{type_oid}");
+        }
+    }
+    // It is what Redact shows, but where that looks at the value.
+    for of in TYPES.iter().filter(|of| !of.kind.constant_reads_value()) {
+        for format in [Format::Text, Format::Binary] {
+            for oid in [of.oid, of.array] {
+                let mut redacted = BytesMut::new();
+                let masked = mask(&Mask::Redact, oid, format, b"x", &mut redacted);
+                let redacted = (masked == Masked::Value).then(|| redacted.to_vec());
+                assert_eq!(blank_of(oid, format), redacted, "{} ({oid})", of.name);
+            }
+        }
     }
 }
 
@@ -213,6 +208,70 @@ fn tokens_join() {
         show(&Mask::Token(Token::new("never bound")), TEXT, "852").unwrap(),
         "[redacted]"
     );
+}
+
+#[test]
+fn preserved_forms() {
+    let same = |a: &str, b: &str| {
+        let class = |c: u8| match c {
+            b'0'..=b'9' => b'0',
+            b'a'..=b'z' => b'a',
+            b'A'..=b'Z' => b'A',
+            other => other,
+        };
+        a != b && a.bytes().map(class).eq(b.bytes().map(class))
+    };
+    let ssn = show(&preserve(), TEXT, "852-41-7396").unwrap();
+    assert!(same(&ssn, "852-41-7396"), "{ssn}");
+    assert_eq!(show(&preserve(), 1043, "852-41-7396").unwrap(), ssn);
+    assert_eq!(show(&preserve(), 1042, "852-41-7396     ").unwrap(), ssn);
+    for type_oid in [114, 3802] {
+        assert_eq!(
+            show(&preserve(), type_oid, "\"852-41-7396\"").unwrap(),
+            format!("\"{ssn}\"")
+        );
+        for document in [
+            "{\"ssn\": \"852-41-7396\"}",
+            "\"852-41-7396\\n\"",
+            "852417396",
+            "\"x\"",
+        ] {
+            assert_eq!(show(&preserve(), type_oid, document).unwrap(), "{}", "{document}");
+        }
+    }
+    let mut binary = BytesMut::new();
+    assert_eq!(
+        mask(
+            &preserve(),
+            3802,
+            Format::Binary,
+            b"\x01\"852-41-7396\"",
+            &mut binary
+        ),
+        Masked::Value
+    );
+    assert_eq!(&binary[..], format!("\x01\"{ssn}\"").as_bytes());
+    for (type_oid, value, want) in [
+        (TEXT, "94107", "[redacted]"),
+        (1700, "852417396", "0"),
+        (142, "<p>852-41-7396</p>", "<redacted/>"),
+        (1082, "1951-03-29", "0001-01-01"),
+    ] {
+        assert_eq!(show(&preserve(), type_oid, value).unwrap(), want, "{value}");
+    }
+    // Numbers and UUIDs are what they are in any format.
+    for (type_oid, value) in [
+        (23, "4711"),
+        (20, "4000007391648255"),
+        (2950, "0b0f6a3e-8c4f-4d0e-9a57-2f5d5c1f7b12"),
+    ] {
+        assert_eq!(
+            show(&preserve(), type_oid, value),
+            show(&token(), type_oid, value)
+        );
+    }
+    let unbound = Mask::Token(Token::with_format("never bound", TokenFormat::Preserve));
+    assert_eq!(show(&unbound, TEXT, "852-41-7396").unwrap(), "[redacted]");
 }
 
 fn any_mask() -> impl Strategy<Value = Mask> {

@@ -4,13 +4,14 @@ use bytes::{BufMut as _, BytesMut};
 
 use super::{
     Masked,
-    json::put_json_string,
-    shown::Shown,
     types::{Kind, Type},
 };
 use crate::{
     calendar::Date,
+    json::put_json_string,
     plain::{self, put},
+    shown::Shown,
+    uuid,
 };
 
 /// The longest value of type name, in bytes (`NAMEDATALEN` less the terminator).
@@ -36,12 +37,13 @@ pub(super) fn write(shown: &Shown<'_>, of: &Type, value: &[u8], out: &mut BytesM
         }
         Shown::Text(text) => put_text(text.as_bytes(), of.kind, out),
         Shown::Token(token) => put_text(token, of.kind, out),
+        Shown::Preserved(token) => put_text(token, of.kind, out),
         Shown::Bool(truth) => out.put_u8(if *truth { b't' } else { b'f' }),
         Shown::Integer(number) => put(out, format_args!("{number}")),
         // As a float4 the shortest text is another than as a float8.
         Shown::Float(number) if of.kind == Kind::Float4 => put(out, format_args!("{}", *number as f32)),
         Shown::Float(number) => put(out, format_args!("{number}")),
-        Shown::Uuid(uuid) => put_uuid(*uuid, out),
+        Shown::Uuid(uuid) => uuid::put(*uuid, out),
         Shown::Midnight(date) => {
             out.put_slice(&date.iso());
             match of.kind {
@@ -115,38 +117,4 @@ fn zone(value: &[u8]) -> Option<&[u8]> {
     date(Kind::Timestamptz, value)?;
     let time = value.get(11..)?;
     time.get(time.iter().position(|c| matches!(c, b'+' | b'-'))?..)
-}
-
-/// A UUID as the server writes it.
-pub(super) fn uuid(text: &[u8]) -> Option<[u8; 16]> {
-    if text.len() != 36 {
-        return None;
-    }
-    let mut uuid = [0; 16];
-    let mut digits = 0_usize;
-    for (place, c) in text.iter().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            if *c != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = char::from(*c).to_digit(16)? as u8;
-        let byte = uuid.get_mut(digits / 2)?;
-        *byte = *byte << 4 | digit;
-        digits += 1;
-    }
-    Some(uuid)
-}
-
-fn put_uuid(uuid: [u8; 16], out: &mut BytesMut) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for (place, byte) in uuid.iter().enumerate() {
-        if matches!(place, 4 | 6 | 8 | 10) {
-            out.put_u8(b'-');
-        }
-        for digit in [byte >> 4, byte & 0xf] {
-            out.put_u8(HEX.get(usize::from(digit)).copied().unwrap_or_default());
-        }
-    }
 }

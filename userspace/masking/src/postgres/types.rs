@@ -3,6 +3,8 @@
 //! OIDs below 10,000 are assigned by the project once and for all (`src/include/catalog/pg_type.dat`); a test compares
 //! this table with a running server's.
 
+use crate::{shown::Sort, token::Integer};
+
 /// A type that has arrays of itself.
 #[derive(Debug)]
 pub(crate) struct Type {
@@ -21,6 +23,9 @@ pub(crate) struct Type {
     /// The same value in binary; `None`: NULL.
     pub(crate) binary: Option<&'static [u8]>,
 }
+
+/// The OID of type text.
+pub(crate) const TEXT: u32 = 25;
 
 /// What masks can do with a type besides showing its constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +64,28 @@ pub(crate) enum Kind {
 impl Kind {
     /// Text without any structure.
     pub(crate) fn is_plain_text(self) -> bool {
-        matches!(self, Self::Bpchar | Self::Name | Self::Text)
+        self.sort() == Sort::Text
+    }
+
+    /// What masks can do with it.
+    pub(crate) fn sort(self) -> Sort {
+        match self {
+            Self::AnyArray | Self::Bit | Self::Bytea | Self::Constant | Self::Money | Self::Record => {
+                Sort::Constant
+            }
+            Self::Bool => Sort::Bool,
+            Self::Bpchar | Self::Name | Self::Text => Sort::Text,
+            Self::Date | Self::Timestamp | Self::Timestamptz => Sort::Date,
+            Self::Float4 => Sort::Float4,
+            Self::Float8 => Sort::Float8,
+            Self::Int2 => Sort::Integer(Integer::INT2),
+            Self::Int4 => Sort::Integer(Integer::INT4),
+            Self::Int8 => Sort::Integer(Integer::INT8),
+            Self::Json | Self::Jsonb => Sort::Json,
+            Self::Numeric => Sort::Numeric,
+            Self::Uuid => Sort::Uuid,
+            Self::Xml => Sort::Xml,
+        }
     }
 
     /// Whether what it shows redacted depends on the value.

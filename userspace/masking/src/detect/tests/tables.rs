@@ -326,3 +326,183 @@ fn numbers_with_checks() {
         ],
     );
 }
+
+#[test]
+fn health_plan() {
+    check(
+        Detector::HealthPlan,
+        &[
+            "Member ID: <XEH12345678>",
+            "member id <W123456789>",
+            "Member # <W123456789>",
+            "{\"memberId\":\"<W1234-56789-01>\"}",
+            "{\"patientMemberNumber\": \"<W123456789>\"}",
+            "subscriber_id=<0047118320>",
+            "Policy No. <BCBS-4471182>, group 12",
+            "policyholder number: <4471182>",
+            "Insurance card number <98-4471182>",
+            "Medicaid: <12345678A>",
+            "medicare no <123456789A>",
+            "Beneficiary ID-<4471182>",
+            "member id is <447118200000000000000000001> since then",
+            "HICN: <123456789A>",
+            "Member since 2019-04-02",
+            "member id pending 2024",
+            "policy number 4.12 of 2024",
+            "Policy: 2024-00017",
+            "per policy no 12",
+            "Medicare: 2024-01-02",
+            "medicare no 01-02-2024",
+            "a family member, 123456789",
+            "specimen 123456789",
+            "CLM-2024-000123",
+            "visit 2024-01-02 10:11:12",
+            "nonmember id 4471182",
+            "remember no 4471182",
+        ],
+    );
+}
+
+#[test]
+fn account_number() {
+    check(
+        Detector::AccountNumber,
+        &[
+            "Account number: <0047-11832>",
+            "acct # <4711832>",
+            "Acct#<4711832>",
+            "Acct. no. <4711832>",
+            "account: <4711832>",
+            "{\"accountNumber\": \"<4711832>\"}",
+            "{\"patient_account\": <4711832>}",
+            "guarantor account no <AB-4711832>; due",
+            "a/c no. <4711832>",
+            "account 4711832",
+            "on account of 12345 visits",
+            "account: 2024-01-02",
+            "account no. 1/2/2024",
+            "account no longer 12345",
+            "accounted: 4711832",
+            "discount: 4711832",
+            "specimen 123456789",
+            "CLM-2024-000123",
+            "visit 2024-01-02 10:11:12",
+        ],
+    );
+}
+
+#[test]
+fn licenses_and_plates() {
+    check(
+        Detector::LicenseNumber,
+        &[
+            "Driver's license no. <D1234567>",
+            "drivers licence number: <MORG657054SM9IJ>",
+            "DL# <D1234567>",
+            "DL no <D1234567>",
+            "Medical license: <MD-012345>",
+            "RN License #<RN123456>",
+            "{\"licenseNumber\":\"<A1234567>\"}",
+            "Birth certificate no. <105-47-118320>",
+            "certificate # <47118>",
+            "licensed: 4711832",
+            "license pending 12345",
+            "license: 2024-01-02",
+            "Hb 13 g/dl #12345",
+            "LDL no. 12345",
+            "ldl number 12345",
+            "license plate ABC-1234",
+            "a certificate of 12345 hours",
+            "specimen 123456789",
+            "CLM-2024-000123",
+            "visit 2024-01-02 10:11:12",
+        ],
+    );
+    check(
+        Detector::LicensePlate,
+        &[
+            "License plate <ABC-1234>",
+            "licence plate: <AB12 CDE>",
+            "license plate is <7ABC123>.",
+            "{\"licensePlate\": \"<7ABC123>\"}",
+            "registration plate no. <BMW 1234>",
+            "Plate number: <7ABC123>",
+            "vehicle plate <123456>",
+            "License plate holder 1234",
+            "locking plate 4.5 mm, 7 holes",
+            "plate 12",
+            "agar plate no. 12",
+            "plate no. 2024-01-02",
+            "license plate CLM-2024-000123",
+            "plate number TWO",
+            "template number 7ABC123",
+            "specimen 123456789",
+            "CLM-2024-000123",
+            "visit 2024-01-02 10:11:12",
+        ],
+    );
+}
+
+#[test]
+fn device_id() {
+    check(
+        Detector::DeviceId,
+        &[
+            "<(01)00844588003288(17)141120(10)7654321D(21)10987654d321>",
+            "UDI <(01)00844588003288>",
+            "<(01) 00844588003288 (21) SN-47118>",
+            "Serial number: <A12345-67>",
+            "serial no. <471183>",
+            "serial # <PX471183>",
+            "S/N: <471183>",
+            "SN: <BX471183>",
+            "{\"deviceId\": \"<DEV-4711832>\"}",
+            "{\"serialNumber\":\"<4711832>\"}",
+            "{\"sn\":\"<4711832>\"}",
+            "IMEI <490154203237518>",
+            "imei: <49-015420-323751-8>",
+            "<490154203237518> (IMEI)",
+            "(01)00844588003289(21)47118",
+            "(01)0084458800328",
+            "(02)00844588003288",
+            "490154203237518",
+            "IMEI 490154203237519",
+            "IMEI 4901542032375180",
+            "serial troponins 0.01, 0.02, 12345",
+            "serial 12-lead ECGs on 2024-01-02",
+            "serial: 2024-01-02",
+            "device no. 3",
+            "assn: 4711832",
+            "specimen 123456789",
+            "CLM-2024-000123",
+            "visit 2024-01-02 10:11:12",
+        ],
+    );
+}
+
+/// What stands in a clinic's tables and notes.
+#[test]
+fn ordinary_clinical_text_has_none_of_them() {
+    for text in [
+        "Policy reviewed 2024-01-02; member of the care team called 3 times. Accounts for 12345 of all cases.",
+        "License verified. Plate and 6 screws removed 2019; serial films 01/02/2024 and 2024-03-04.",
+        "Device interrogated 2024-01-02: 98 % paced, battery 7 years, lead impedance 512 ohm.",
+        "Specimen 123456789, CLM-2024-000123, visit 2024-01-02 10:11:12, order 4711832, CPT 99213, ICD E11.9",
+        "CLM-2024-000123",
+        "123456789",
+        "2024-01-02",
+        "Culture plate no 2: no growth. Accession 20240102-0047.",
+        "Cr 1.2 mg/dl, LDL 112 mg/dl, HbA1c 6.4 %; member states 12345 steps daily.",
+        "insurance verified 2024-01-02, policy in force until 12/31/2024",
+    ] {
+        for detector in [
+            Detector::AccountNumber,
+            Detector::DeviceId,
+            Detector::HealthPlan,
+            Detector::LicenseNumber,
+            Detector::LicensePlate,
+        ] {
+            assert_eq!(redacted(&one(detector), text), None, "{detector} in {text}");
+        }
+    }
+}

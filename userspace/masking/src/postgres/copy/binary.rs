@@ -113,7 +113,11 @@ impl Reader {
                     let mode = fields.mode(column).unwrap_or(Mode::Drop);
                     self.state = match head.as_slice().get_i32() {
                         -1 => {
-                            out.put_slice(&head);
+                            if mode == Mode::Blank {
+                                write(fields, column, &[], out, on_change);
+                            } else {
+                                out.put_slice(&head);
+                            }
                             State::next(fields, column + 1)
                         }
                         length => {
@@ -122,7 +126,7 @@ impl Reader {
                             match mode {
                                 Mode::Pass => out.put_slice(&head),
                                 Mode::Hold => fields.fits(column, missing)?,
-                                Mode::Drop => {}
+                                Mode::Drop | Mode::Blank => {}
                             }
                             State::Value {
                                 column,
@@ -186,7 +190,7 @@ impl Reader {
 }
 
 fn write(fields: &mut Fields, column: usize, value: &[u8], out: &mut BytesMut, on_change: OnChange<'_>) {
-    let value = match fields.mask(column, Format::Binary, value, on_change) {
+    let value = match fields.instead(column, Format::Binary, value, on_change) {
         Instead::Null => return out.put_i32(-1),
         Instead::Same => value,
         Instead::Value(value) => value,

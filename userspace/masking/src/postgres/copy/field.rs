@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::{Change, Column, CopyError, OnChange};
+use super::{Change, Column, CopyError, OnChange, Treatment};
 use crate::{
     Detection, Mask,
     postgres::{
@@ -32,6 +32,8 @@ pub(super) enum Mode {
     Hold,
     /// They are dropped: the mask does not depend on them. A few are held to tell NULL.
     Drop,
+    /// They are dropped, and whether the field is NULL is not asked.
+    Blank,
 }
 
 /// What goes out instead of a field.
@@ -46,18 +48,25 @@ pub(super) enum Instead<'a> {
 impl Fields {
     pub(super) fn new(columns: Vec<Column>, detection: Option<Arc<Detection>>, limit: usize) -> Self {
         let detection = detection.unwrap_or_default();
-        let mode = |column: &Column| match &column.mask {
-            Some(mask) if mask.reads_value() || redacted_reads_value(mask, column.type_oid) => Mode::Hold,
-            Some(_) => Mode::Drop,
-            None if column.search && !detection.is_empty() && postgres::is_searched(column.type_oid) => {
+        let mode = |column: &Column| match &column.treatment {
+            treatment if column.read && !matches!(treatment, Treatment::Blank) => Mode::Hold,
+            Treatment::Pass => Mode::Pass,
+            Treatment::Search if detection.is_empty() || !postgres::is_searched(column.type_oid) => {
+                Mode::Pass
+            }
+            Treatment::Search => Mode::Hold,
+            Treatment::Mask(mask) if mask.reads_value() || redacted_reads_value(mask, column.type_oid) => {
                 Mode::Hold
             }
-            None => Mode::Pass,
+            Treatment::Mask(_) => Mode::Drop,
+            Treatment::Blank => Mode::Blank,
         };
         let columns = columns
             .into_iter()
-            .map(|column| (mode(&column), column))
-            .map(|(m, c)| (c, m))
+            .map(|column| {
+                let mode = mode(&column);
+                (column, mode)
+            })
             .collect();
         Self {
             columns,
@@ -86,7 +95,7 @@ impl Fields {
         keep: usize,
     ) -> Result<(), CopyError> {
         match mode {
-            Mode::Pass => {}
+            Mode::Pass | Mode::Blank => {}
             Mode::Hold => {
                 self.fits(column, self.held.len().saturating_add(part.len()))?;
                 self.held.extend_from_slice(part);
@@ -127,8 +136,8 @@ impl Fields {
         self.held.is_empty()
     }
 
-    /// What goes out instead of a value that is not NULL. Of a dropped field the value is never read.
-    pub(super) fn mask(
+    /// What goes out instead of a value: one that is not NULL, unless the column is blanked. Read if held.
+    pub(super) fn instead(
         &mut self,
         column: usize,
         format: Format,
@@ -139,36 +148,41 @@ impl Fields {
         let Some((
             Column {
                 type_oid,
-                mask,
-                search,
+                treatment,
+                read,
             },
             _,
         )) = self.columns.get(column)
         else {
             return Instead::Null;
         };
-        if let Some(mask) = mask {
-            on_change(column, Change::Masked);
-            return match postgres::mask(mask, *type_oid, format, value, &mut self.masked) {
-                Masked::Value => Instead::Value(&self.masked),
-                Masked::Null => Instead::Null,
-            };
+        if *read {
+            on_change(column, Change::Read(format, value));
         }
-        if !search {
-            return Instead::Same;
-        }
-        let on_hit = |name: &str| on_change(column, Change::Detected(name));
-        match postgres::detect(
-            &self.detection,
-            *type_oid,
-            format,
-            value,
-            &mut self.masked,
-            on_hit,
-        ) {
-            Detected::Clean => Instead::Same,
-            Detected::Replaced => Instead::Value(&self.masked),
-            Detected::Null => Instead::Null,
+        let masked = match treatment {
+            Treatment::Pass => return Instead::Same,
+            Treatment::Search => {
+                let on_hit = |name: &str| on_change(column, Change::Detected(name));
+                return match postgres::detect(
+                    &self.detection,
+                    *type_oid,
+                    format,
+                    value,
+                    &mut self.masked,
+                    on_hit,
+                ) {
+                    Detected::Clean => Instead::Same,
+                    Detected::Replaced => Instead::Value(&self.masked),
+                    Detected::Null => Instead::Null,
+                };
+            }
+            Treatment::Mask(mask) => postgres::mask(mask, *type_oid, format, value, &mut self.masked),
+            Treatment::Blank => postgres::blank(*type_oid, format, &mut self.masked),
+        };
+        on_change(column, Change::Masked);
+        match masked {
+            Masked::Value => Instead::Value(&self.masked),
+            Masked::Null => Instead::Null,
         }
     }
 }

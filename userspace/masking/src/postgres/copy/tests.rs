@@ -7,28 +7,31 @@ use proptest::prelude::*;
 use super::*;
 use crate::Detector;
 
-fn column(type_oid: u32, mask: Option<Mask>, search: bool) -> Column {
+fn column(type_oid: u32, treatment: Treatment) -> Column {
     Column {
         type_oid,
-        mask: mask.map(Arc::new),
-        search,
+        treatment,
+        read: false,
     }
+}
+
+fn masked(with: Mask) -> Treatment {
+    Treatment::Mask(Arc::new(with))
 }
 
 /// An int as it is, a redacted text, a partial text, a searched text.
 fn plan() -> Vec<Column> {
     vec![
-        column(23, None, true),
-        column(25, Some(Mask::Redact), false),
+        column(23, Treatment::Search),
+        column(25, masked(Mask::Redact)),
         column(
             25,
-            Some(Mask::Partial {
+            masked(Mask::Partial {
                 keep_first: 0,
                 keep_last: 2,
             }),
-            false,
         ),
-        column(25, None, true),
+        column(25, Treatment::Search),
     ]
 }
 
@@ -78,10 +81,10 @@ fn csv_rows() {
         ("1,name,secret,free\n", "1,[redacted],*****et,free\n"),
         (",,,\n", ",,,\n"),
         // Quoted, it is not NULL.
-        ("1,\"\",\"\",\"\"\n", "1,\"[redacted]\",\"*****\",\"\"\n"),
+        ("1,\"\",\"\",\"\"\n", "1,[redacted],*****,\"\"\n"),
         (
             "1,\"a,b\nc\",\"se\"\"c\"\"\",\"852-41-7396, \"\"x\"\"\"\n",
-            "1,\"[redacted]\",\"*****c\"\"\",\"[redacted], \"\"x\"\"\"\n",
+            "1,[redacted],\"*****c\"\"\",\"[redacted], \"\"x\"\"\"\n",
         ),
     ] {
         assert_eq!(text_of(&layout, data).unwrap(), want);
@@ -99,7 +102,7 @@ fn an_escape_of_its_own_is_escaped() {
     };
     assert_eq!(
         text_of(&layout, "1,\"a/\"b\",\"c/\"//\",\"852-41-7396//\"\n").unwrap(),
-        "1,\"[redacted]\",\"*****/\"//\",\"[redacted]//\"\n"
+        "1,[redacted],\"*****/\"//\",[redacted]/\n"
     );
     // Outside quotes it is a character like any other.
     assert_eq!(
@@ -121,6 +124,29 @@ fn a_masked_text_that_reads_as_null_is_quoted() {
         text_of(&layout, "1,x,[redacted],y\n").unwrap(),
         "1,\"[redacted]\",[redacted],y\n"
     );
+}
+
+/// A delimiter or a marker of NULL that is in a value makes the server quote it, and the statement chooses both.
+#[test]
+fn quotes_tell_nothing_of_what_they_held() {
+    let layout = Layout::Csv {
+        delimiter: b'7',
+        quote: b'"',
+        escape: b'"',
+        null: b"x".to_vec(),
+        header: false,
+    };
+    for row in [
+        "17ab7abcd7852-41-3396\n",
+        "17\"a7b\"7\"ab7cd\"7\"852-41-7396\"\n",
+        "17\"x\"7\"\"\"cd\"7\"852-41-3396\"\n",
+    ] {
+        assert_eq!(
+            text_of(&layout, row).unwrap(),
+            "17[redacted]7*****cd7[redacted]\n",
+            "{row}"
+        );
+    }
 }
 
 #[test]
@@ -293,6 +319,101 @@ fn damaged_binary_is_refused() {
         run(&Layout::Binary, [&more[..]]),
         Err(CopyError::Binary("data after the trailer"))
     );
+}
+
+/// Blanked: a text, a number, a bytea, a type that has no constant.
+fn blanks() -> Vec<Column> {
+    [25, 1700, 17, 16_500]
+        .map(|oid| column(oid, Treatment::Blank))
+        .into()
+}
+
+fn blanked<'a>(layout: &Layout, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, usize) {
+    let mut rewriter = Rewriter::new(layout.clone(), blanks(), Some(SSN.clone()), 8);
+    let mut out = BytesMut::new();
+    let mut changes = 0;
+    for chunk in chunks {
+        let count = |_: usize, change: Change<'_>| changes += usize::from(change == Change::Masked);
+        rewriter.push(chunk, &mut out, count).unwrap();
+    }
+    rewriter.finish().unwrap();
+    (out.to_vec(), changes)
+}
+
+#[test]
+fn blanked_rows_are_all_the_same() {
+    let marker = |null: &str| Layout::Text {
+        delimiter: b'\t',
+        null: null.as_bytes().to_vec(),
+        header: false,
+    };
+    let csv = |delimiter, null: &str| Layout::Csv {
+        delimiter,
+        quote: b'"',
+        escape: b'"',
+        null: null.as_bytes().to_vec(),
+        header: false,
+    };
+    let long = "x".repeat(100);
+    let row = |text: &[u8]| {
+        let mut row = b"\0\x04".to_vec();
+        for field in [Some(text), Some(&[0; 8]), Some(b""), None] {
+            row.extend(field.map_or(-1, |field| field.len() as i32).to_be_bytes());
+            row.extend(field.unwrap_or_default());
+        }
+        row
+    };
+    let binary_rows = [
+        [Some("852-41-7396"), Some(""), None, Some("x")],
+        [None; 4],
+        [Some(""); 4],
+        [Some(&long[..]); 4],
+    ];
+    let binary_data = binary(&binary_rows);
+    let binary_want = [&binary(&[])[..21], &row(b"[redacted]").repeat(4), &[0xff; 2]].concat();
+    for (layout, data, want) in [
+        (
+            Layout::text(),
+            format!("852-41-7396\t1\t\\\\x00\tx\n\\N\t\\N\t\\N\t\\N\n\t\t\t\n{long}\t\\t\t\\n\t\\b\n")
+                .into_bytes(),
+            b"[redacted]\t0\t\\\\x\t\\N\n".repeat(4),
+        ),
+        (
+            marker("852-41-7396"),
+            b"852-41-7396\t1\t2\t3\nx\t852-41-7396\t2\t3\n".to_vec(),
+            b"[redacted]\t0\t\\\\x\t852-41-7396\n".repeat(2),
+        ),
+        (
+            Layout::csv(),
+            format!("852-41-7396,1,\\x00,x\n,,,\n\"\",\"\",\"\",\"\"\n{long},\",\",\"\"\"\",\"\n\"\n")
+                .into_bytes(),
+            b"[redacted],0,\\x,\n".repeat(4),
+        ),
+        (
+            csv(b'7', "852"),
+            b"8527\"852\"737\"852-41-7396\"\n178527585271\n".to_vec(),
+            b"[redacted]707\\x7852\n".repeat(2),
+        ),
+        (Layout::Binary, binary_data, binary_want),
+    ] {
+        let rows = if layout == Layout::Binary {
+            4
+        } else {
+            memchr::memchr_iter(b'\n', &want).count()
+        };
+        let want = (want, rows * 4);
+        for at in 0..=data.len() {
+            let (first, second) = data.split_at(at);
+            let got = blanked(&layout, [first, second]);
+            assert_eq!(
+                got,
+                want,
+                "{layout:?} at {at}: {}",
+                String::from_utf8_lossy(&got.0)
+            );
+        }
+        assert_eq!(blanked(&layout, data.chunks(1)), want);
+    }
 }
 
 fn any_layout() -> impl Strategy<Value = Layout> {

@@ -9,10 +9,8 @@ use tokio_postgres::Client;
 use super::Server;
 use crate::{
     Detection, Detector, Mask,
-    postgres::{
-        copy::{Change, Column, Layout, Rewriter},
-        tests::token,
-    },
+    fixtures::token,
+    postgres::copy::{Change, Column, Layout, Rewriter, Treatment},
 };
 
 const TABLE: &str = r#"
@@ -26,29 +24,28 @@ const TABLE: &str = r#"
 "#;
 
 fn plan() -> (Vec<Column>, Arc<Detection>) {
-    let column = |type_oid, mask: Option<Mask>, search| Column {
-        type_oid,
-        mask: mask.map(Arc::new),
-        search,
+    let masked = |mask: Mask| Treatment::Mask(Arc::new(mask));
+    let partial = Mask::Partial {
+        keep_first: 0,
+        keep_last: 4,
     };
-    let columns = vec![
-        column(23, None, true),
-        column(25, None, false),
-        column(
-            1043,
-            Some(Mask::Partial {
-                keep_first: 0,
-                keep_last: 4,
-            }),
-            true,
-        ),
-        column(1082, Some(Mask::Redact), true),
-        column(25, Some(token()), true),
-        column(25, None, true),
-        column(3802, None, true),
-        column(1009, None, true),
-        column(1700, Some(Mask::Fixed("42".to_owned())), true),
-    ];
+    let columns = [
+        (23, Treatment::Search),
+        (25, Treatment::Pass),
+        (1043, masked(partial)),
+        (1082, masked(Mask::Redact)),
+        (25, masked(token())),
+        (25, Treatment::Search),
+        (3802, Treatment::Search),
+        (1009, Treatment::Search),
+        (1700, masked(Mask::Fixed("42".to_owned()))),
+    ]
+    .map(|(type_oid, treatment)| Column {
+        type_oid,
+        treatment,
+        read: false,
+    })
+    .into();
     let detection = Detection::new(&[(Detector::UsSsn.into(), Mask::Redact)]).unwrap();
     (columns, Arc::new(detection))
 }

@@ -6,9 +6,9 @@ use tokio_postgres::{Client, types::Type};
 use super::{Raw, Server, describe, text};
 use crate::{
     Mask,
+    fixtures::every_mask,
     postgres::{
-        Format, Masked, mask,
-        tests::every_mask,
+        Format, Masked, blank, mask,
         types::{self, Known},
     },
 };
@@ -275,7 +275,14 @@ async fn check_text(client: &Client, subject: &Subject, masks: &[Mask]) -> Resul
         }
         hides(with, subject, Format::Text, value.as_bytes(), &out);
     }
-    Ok(())
+    let mut out = BytesMut::new();
+    assert_eq!(blank(*oid, Format::Text, &mut out), Masked::Value, "{name}");
+    let shown = std::str::from_utf8(&out).unwrap();
+    text(client, &from(&quote(shown)))
+        .await
+        .map_err(|error| format!("blank of {name} in text: {shown:?}: {error}"))?
+        .ok_or_else(|| format!("blank of {name} in text is NULL"))
+        .map(drop)
 }
 
 async fn check_binary(client: &Client, subject: &Subject, masks: &[Mask]) -> Result<(), String> {
@@ -302,6 +309,15 @@ async fn check_binary(client: &Client, subject: &Subject, masks: &[Mask]) -> Res
     let Raw(value) = value.get(0);
     let of = Type::from_oid(*oid).unwrap_or_else(|| panic!("{name} is not known to the client library"));
     let statement = client.prepare_typed("SELECT $1", &[of]).await.unwrap();
+    let mut out = BytesMut::new();
+    assert_eq!(blank(*oid, Format::Binary, &mut out), Masked::Value, "{name}");
+    let back = client.query_one(&statement, &[&Raw(out.to_vec())]).await;
+    let back = back
+        .map(|row| row.get::<_, Raw>(0).0)
+        .map_err(|error| describe(&error));
+    if back.as_deref() != Ok(&out[..]) {
+        return Err(format!("blank of {name} in binary: {:?} is {back:?}", &out[..]));
+    }
     for with in masks {
         let mut out = BytesMut::new();
         if mask(with, *oid, Format::Binary, &value, &mut out) == Masked::Null {

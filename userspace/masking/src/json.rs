@@ -9,12 +9,15 @@ use crate::Detection;
 /// Looks into a document and, if there are hits, appends it with these replaced. A hit in a string is replaced there; a
 /// number with a hit becomes a string. `None`, with nothing appended, if a hit crosses the bounds of a string, where no
 /// replacement would leave JSON.
-pub(super) fn redact(
+pub(crate) fn redact(
     detection: &Detection,
     document: &[u8],
     out: &mut BytesMut,
     on_hit: &mut dyn FnMut(&str),
 ) -> Option<bool> {
+    if detection.is_consulting() {
+        return Some(strings(detection, document, out, on_hit));
+    }
     // Escapes hide what they stand for, and an `n` that ends a line looks like a letter before a word.
     let view = match memchr::memchr(b'\\', document) {
         None => None,
@@ -62,14 +65,43 @@ pub(super) fn redact(
     Some(true)
 }
 
+/// Looks into each string by itself, keys too: who reads prose is asked about prose, not about braces.
+fn strings(detection: &Detection, document: &[u8], out: &mut BytesMut, on_hit: &mut dyn FnMut(&str)) -> bool {
+    let (mut at, mut rest) = (0, 0);
+    while let Some(quote) = memchr::memchr(b'"', document.get(at..).unwrap_or_default()) {
+        let start = at + quote + 1;
+        let end = string_end(document, start);
+        let string = document.get(start..end).unwrap_or_default();
+        let view = memchr::memchr(b'\\', string).map(|_| View::of(string));
+        let text = view.as_ref().map_or(string, |view| &view.text);
+        for hit in detection.find(text) {
+            let place = view
+                .as_ref()
+                .map_or_else(|| hit.range.clone(), |view| view.place(&hit.range));
+            out.put_slice(document.get(rest..start + place.start).unwrap_or_default());
+            let mut shown = BytesMut::new();
+            detection.replace(&hit, text.get(hit.range.clone()).unwrap_or_default(), &mut shown);
+            put_json_characters(&shown, out);
+            on_hit(detection.name(&hit));
+            rest = start + place.end;
+        }
+        at = end + 1;
+    }
+    if rest > 0 {
+        out.put_slice(document.get(rest..).unwrap_or_default());
+    }
+    rest > 0
+}
+
 /// Appends a text as a JSON string.
-pub(super) fn put_json_string(text: &[u8], out: &mut BytesMut) {
+pub(crate) fn put_json_string(text: &[u8], out: &mut BytesMut) {
     out.put_u8(b'"');
     put_json_characters(text, out);
     out.put_u8(b'"');
 }
 
-fn put_json_characters(text: &[u8], out: &mut BytesMut) {
+/// Appends a text as the inside of a JSON string.
+pub(crate) fn put_json_characters(text: &[u8], out: &mut BytesMut) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     for byte in text {
         match byte {
@@ -165,14 +197,14 @@ fn string_end(document: &[u8], start: usize) -> usize {
 }
 
 /// A document with its escapes resolved, which remembers where each byte came from.
-struct View {
-    text: Vec<u8>,
+pub(crate) struct View {
+    pub(crate) text: Vec<u8>,
     /// From this place in the text on, bytes are so many further on in the document.
     offsets: Vec<(usize, usize)>,
 }
 
 impl View {
-    fn of(document: &[u8]) -> Self {
+    pub(crate) fn of(document: &[u8]) -> Self {
         let mut view = Self {
             text: Vec::with_capacity(document.len()),
             offsets: Vec::new(),
@@ -196,7 +228,7 @@ impl View {
     }
 
     /// The bytes of the document that became this part of the text: escapes whole.
-    fn place(&self, range: &Range<usize>) -> Range<usize> {
+    pub(crate) fn place(&self, range: &Range<usize>) -> Range<usize> {
         // An offset holds from the end of an escape on. The start of a find may be the escape itself, whose first byte is
         // where the text before it ended.
         let offset = |place: usize| {
