@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use interdict_policy::{Identity, PolicySet, Request};
+use interdict_policy::{Identity, KeySource, PolicySet, Request};
 use interdict_sql::{Analyzer, PostgresSettings};
 
 const ROUNDS: u32 = 200_000;
@@ -13,7 +13,7 @@ fn main() {
     let path = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "policies/hipaa-phi.yaml".to_owned());
-    let set = match PolicySet::load_offline(&[PathBuf::from(path)]) {
+    let set = match PolicySet::load_with(&[PathBuf::from(path)], KeySource::Offline) {
         Ok(set) => set,
         Err(found) => {
             for diagnostic in found {
@@ -48,10 +48,12 @@ fn main() {
                 effects: statement.effects,
                 relations: &statement.relations,
                 masked_columns: &[],
+                http: None,
                 parameters: &[],
                 text,
                 complete: statement.complete(),
                 gaps: &statement.gaps,
+                grants: &[],
             };
             let started = Instant::now();
             for _ in 0..ROUNDS {

@@ -14,16 +14,25 @@ pub(crate) struct Applies {
     pub(crate) identities: Vec<IdentityGlob>,
 }
 
+/// A glob over names.
 #[derive(Debug)]
-pub(crate) struct NameGlob {
+pub struct NameGlob {
     text: String,
     matcher: GlobMatcher,
 }
 
+/// A glob over identities, as `applies.identities` and the settings have them.
 #[derive(Debug)]
-pub(crate) enum IdentityGlob {
+pub enum IdentityGlob {
+    /// Over the name.
     Name(NameGlob),
-    Fact { key: String, value: NameGlob },
+    /// Over a fact.
+    Fact {
+        /// The fact's name.
+        key: String,
+        /// What it may be.
+        value: NameGlob,
+    },
 }
 
 impl Applies {
@@ -109,7 +118,10 @@ impl NameGlob {
 
 impl IdentityGlob {
     /// `key=value` is about a fact, anything else about the name.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let Some((key, value)) = text.split_once('=') else {
             return NameGlob::parse(text).map(Self::Name);
         };
@@ -125,7 +137,8 @@ impl IdentityGlob {
         })
     }
 
-    fn matches(&self, identity: &Identity) -> bool {
+    /// Whether it is about this identity.
+    pub fn matches(&self, identity: &Identity) -> bool {
         match self {
             Self::Name(glob) => glob.matches(&identity.name),
             Self::Fact { key, value } if key == "name" => value.matches(&identity.name),

@@ -1,25 +1,29 @@
 //! From a policy file's text to a policy, or to everything that is wrong with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interdict_masking::{Detection, Keys, Mask};
+use interdict_masking::{Detection, Keys, Mask, MaskError};
 use jiff::{Span, SpanRelativeTo};
 
 use crate::applies::{Applies, IdentityGlob, NameGlob};
 use crate::condition::Condition;
 use crate::diagnostic::Diagnostic;
 use crate::digest::digest;
-use crate::document::{AppliesDocument, Default_, Document, HoldDocument, MaskDocument, RuleDocument, Then};
+use crate::document::{
+    AppliesDocument, Default_, Document, HoldDocument, MaskDocument, Mode, ProbesDocument, RuleDocument, Then,
+};
 use crate::pattern::Pattern;
 use crate::place::{At, Place, within};
-use crate::policy::{ColumnRule, JsonRule, Policy, Rule};
+use crate::policy::{ColumnRule, JsonRule, Policy, ProbeBudget, Rule};
 use crate::request::{Decision, HoldSpec, Verdict};
 use crate::strict::List;
 
+mod opinion;
 mod parse;
+mod subjects;
 mod tests_section;
 
 /// A hold is meant for a person who is at work.
@@ -27,9 +31,11 @@ const LONGEST_HOLD: Duration = Duration::from_hours(7 * 24);
 
 /// Where the keys of keyed masks come from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum KeySource<'a> {
-    /// Keyed masks stay unbound, and so redact.
+pub enum KeySource<'a> {
+    /// Nothing is known of keys. Keyed masks stay unbound, and so redact: for tests, which look at no values.
     Offline,
+    /// Only the keys' names are known; another name is an error. Keyed masks redact: for checks and explanations.
+    Names(&'a BTreeSet<String>),
     /// A key that is not there is an error.
     Keys(&'a Keys),
 }
@@ -78,12 +84,17 @@ impl Compiler<'_> {
     fn policy(&mut self, document: &Document) -> Policy {
         let Document {
             name,
+            mode,
             applies,
             default,
             uncertain,
             mask,
+            subjects,
             predicates,
+            probes,
+            lengths,
             rules,
+            unknown_content,
             record,
             tests,
         } = document;
@@ -95,23 +106,49 @@ impl Compiler<'_> {
             path: self.path.to_owned(),
             digest: digest(self.text).into(),
             text: self.text.into(),
+            dry_run: *mode == Mode::DryRun,
             applies,
             denies_by_default: *default == Default_::Deny,
             uncertain: *uncertain,
             columns: Vec::new(),
             json: Vec::new(),
             detectors: Vec::new(),
+            opinions: Vec::new(),
+            subjects: Vec::new(),
             predicates: *predicates,
+            probes: self.probes(probes),
+            lengths: *lengths,
             rules: Vec::new(),
             literals: record.literals,
+            unknown_content: *unknown_content,
             tests: Vec::new(),
         };
         for entry in mask.iter() {
             self.mask(entry, &mut policy);
         }
+        for entry in subjects.iter() {
+            let rules = self.subjects(entry);
+            policy.subjects.extend(rules);
+        }
         policy.rules = self.rules(rules);
         policy.tests = self.tests(tests, rules);
         policy
+    }
+
+    fn probes(&mut self, probes: &ProbesDocument) -> ProbeBudget {
+        let standard = ProbeBudget::default();
+        let per = match probes.per.as_ref().map(|per| (per, duration(per))) {
+            Some((_, Ok(per))) => per,
+            Some((text, Err(error))) => {
+                self.report(text.place(), error);
+                standard.per
+            }
+            None => standard.per,
+        };
+        ProbeBudget {
+            distinct: probes.distinct.unwrap_or(standard.distinct),
+            per,
+        }
     }
 
     fn name(&mut self, name: &At<String>, what: &str) {
@@ -163,21 +200,27 @@ impl Compiler<'_> {
         let MaskDocument {
             columns,
             detect,
+            opinion,
             with,
+            predicates,
         } = &**entry;
         let mask = self.bound(with);
-        match (columns, detect) {
-            (None, None) => self.report(
+        let given = [
+            columns.as_ref().map(|given| ("columns", given.place())),
+            detect.as_ref().map(|given| ("detect", given.place())),
+            opinion.as_ref().map(|given| ("opinion", given.place())),
+        ];
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (None, _) => self.report(
                 entry.place(),
-                "a mask names nothing; expected `columns` or `detect`",
+                "a mask names nothing; expected `columns`, `detect` or `opinion`",
             ),
-            (Some(_), Some(second)) => {
-                self.report(
-                    second.place(),
-                    "`columns` and `detect` are given together; expected one of them an entry",
-                );
-            }
-            _ => {}
+            (Some((first, _)), Some((second, place))) => self.report(
+                place,
+                format!("`{first}` and `{second}` are given together; expected one of them an entry"),
+            ),
+            (Some(_), None) => {}
         }
         for pattern in self.each(columns.as_ref(), "columns", |text| Pattern::parse(text)) {
             let mask = Arc::new(mask.clone());
@@ -188,19 +231,14 @@ impl Compiler<'_> {
                         pattern: *pattern,
                         mask,
                         label,
+                        predicates: *predicates,
                     });
                 }
                 Pattern::Json(pattern) => policy.json.push(JsonRule { pattern, mask }),
             }
         }
-        // Without its key a mask shows nothing of a value.
-        let shown = if mask.unbound_key().is_some() {
-            Mask::Redact
-        } else {
-            mask
-        };
         let detectors = self.each(detect.as_ref(), "detect", |spec| {
-            let entry = (spec.clone(), shown.clone());
+            let entry = (spec.clone(), mask.clone());
             Detection::new(std::slice::from_ref(&entry))
                 .map(|_| entry)
                 .map_err(|error| {
@@ -209,20 +247,25 @@ impl Compiler<'_> {
                 })
         });
         policy.detectors.extend(detectors);
+        if let Some(opinion) = opinion {
+            let opinion = self.opinion(opinion, &mask, policy);
+            policy.opinions.push(opinion);
+        }
     }
 
     fn bound(&mut self, with: &At<Mask>) -> Mask {
         let mask = Mask::clone(with);
-        match self.keys {
-            KeySource::Offline => mask,
-            KeySource::Keys(keys) => match mask.bind(keys) {
-                Ok(bound) => bound,
-                Err(error) => {
-                    self.report(with.place(), error.to_string());
-                    Mask::Redact
-                }
-            },
-        }
+        let bound = match (self.keys, mask.unbound_key()) {
+            (KeySource::Keys(keys), _) => mask.bind(keys),
+            (KeySource::Names(names), Some(name)) if !names.contains(name) => Err(MaskError::UnknownKey {
+                name: name.to_owned(),
+            }),
+            (KeySource::Names(_) | KeySource::Offline, _) => Ok(mask),
+        };
+        bound.unwrap_or_else(|error| {
+            self.report(with.place(), error.to_string());
+            Mask::Redact
+        })
     }
 
     fn rules(&mut self, rules: &[RuleDocument]) -> Vec<Rule> {
@@ -288,6 +331,8 @@ impl Compiler<'_> {
             approvers,
             timeout,
             mode,
+            quorum,
+            plan,
         } = hold;
         let approvers = self.each(Some(approvers), "approvers", |name: &String| {
             if name.is_empty() || name.contains(char::is_whitespace) {
@@ -306,10 +351,23 @@ impl Compiler<'_> {
                 }
             },
         };
+        let quorum = match quorum {
+            None => 1,
+            Some(quorum) if (1..=16).contains(&**quorum) => **quorum,
+            Some(quorum) => {
+                self.report(
+                    quorum.place(),
+                    format!("`{}` is out of range; expected 1 to 16 people", **quorum),
+                );
+                1
+            }
+        };
         HoldSpec {
             approvers,
             timeout,
             mode: *mode,
+            quorum,
+            plan: *plan,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::opinion::OpinionDocument;
 use crate::place::At;
 use crate::request::HoldMode;
 use crate::strict::{List, mapping, present, present_mapping};
@@ -25,6 +26,9 @@ pub(crate) struct Document {
     /// The policy's name, as messages and the audit show it: letters, digits, `-`, `_` and `.`.
     #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
     pub(crate) name: At<String>,
+    /// Whether the policy is in force, or only tried.
+    #[serde(default)]
+    pub(crate) mode: Mode,
     /// What the policy is about; without it, everything.
     #[serde(default, deserialize_with = "mapping")]
     pub(crate) applies: AppliesDocument,
@@ -40,20 +44,48 @@ pub(crate) struct Document {
     /// What is shown masked. The first entry that names a column decides.
     #[serde(default)]
     pub(crate) mask: List<At<MaskDocument>>,
+    /// Columns that say whose data a row is. The record keeps keyed tokens of the values that were shown, in `subjects`, so that it
+    /// can be told whose data left without a value being in the record.
+    #[serde(default)]
+    pub(crate) subjects: List<At<SubjectDocument>>,
     /// What conditions on masked columns (`WHERE ssn = …`) may say, as they let a client learn values without seeing them.
     ///
-    /// This is checked and kept, but not yet enforced: today a condition on a masked column passes whatever it says.
+    /// A condition is whatever decides which rows come, in what order, or whether the statement fails: `WHERE`, `ON`, `HAVING`,
+    /// `CASE WHEN`, `ORDER BY`, `LIMIT`, and an expression that some values make fail, such as a cast. Whether a value is NULL
+    /// may always be asked, and rows may always be grouped and counted by a masked column.
     #[serde(default)]
     pub(crate) predicates: Predicates,
+    /// How many different values a caller may try by equality on one masked column.
+    #[serde(default, deserialize_with = "mapping")]
+    pub(crate) probes: ProbesDocument,
+    /// Whether the length of a masked value may be known (`length(ssn)`).
+    #[serde(default)]
+    pub(crate) lengths: Lengths,
     /// Tried in order; the first whose condition is true decides.
     #[serde(default)]
     pub(crate) rules: List<RuleDocument>,
+    /// What happens to bodies of HTTP whose type is not one that is understood (JSON, forms, CSV, text, …), or none.
+    #[serde(default)]
+    pub(crate) unknown_content: UnknownContent,
     /// What the audit keeps.
     #[serde(default, deserialize_with = "mapping")]
     pub(crate) record: RecordDocument,
     /// Checked by `interdict policy test`, without a database.
     #[serde(default)]
     pub(crate) tests: List<At<TestDocument>>,
+}
+
+/// Whether a policy is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    /// It is.
+    #[default]
+    Enforce,
+    /// It decides nothing and masks nothing. What its rules would have done to a statement is put into the audit's `flags`, as
+    /// `would_deny:POLICY/RULE`, `would_hold:…`, `would_mask-all:…` or `would_allow:…`. Rules about `result` are left out: `interdict policy replay`
+    /// tries them, and masks, on what was recorded.
+    DryRun,
 }
 
 /// Which sessions a policy is about.
@@ -97,18 +129,19 @@ pub(crate) enum Uncertain {
     Deny,
 }
 
-/// Values that are shown masked: give either `columns` or `detect`.
+/// Values that are shown masked: give one of `columns`, `detect` and `opinion`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "MaskEntry")]
-#[schemars(extend("oneOf" = [{ "required": ["columns"] }, { "required": ["detect"] }]))]
+#[schemars(extend("oneOf" = [{ "required": ["columns"] }, { "required": ["detect"] }, { "required": ["opinion"] }]))]
 pub(crate) struct MaskDocument {
     /// Columns as `[database.][schema.]table.column`. Each part is a glob (`*`, `?`, `[ab]`, `{a,b}`) and matches names in
     /// any case, as unquoted names are folded. A schema that is left out or `*` is any but the server's own
     /// (`pg_catalog`, `information_schema`).
     ///
-    /// For a service that speaks HTTP, values of JSON bodies: by path (`$.patient.ssn`, `$.patients[*].ssn`) or by key
-    /// wherever it stands (`**.ssn`).
+    /// For a service that speaks HTTP, values of JSON bodies, forms and CSV: by path (`$.patient.ssn`, `$.patients[*].ssn`) or by key
+    /// wherever it stands (`**.ssn`). Columns of any table (`*.ssn`, `*.*_ssn`) mean keys there too, however they are
+    /// written (`patientSsn`); those of named tables do where the API tells tables (`profile`).
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<String>", length(min = 1))]
     pub(crate) columns: Option<At<List<At<String>>>>,
@@ -116,9 +149,37 @@ pub(crate) struct MaskDocument {
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "Vec<DetectorSpec>", length(min = 1))]
     pub(crate) detect: Option<At<List<At<DetectorSpec>>>>,
+    /// A service that is asked about every text, after columns and detectors. What it finds is masked; the rest of the text stays.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "OpinionDocument")]
+    pub(crate) opinion: Option<At<OpinionDocument>>,
     /// What is shown instead.
     #[schemars(with = "Mask")]
     pub(crate) with: At<Mask>,
+    /// What conditions on these columns may say, where that differs from the policy's own `predicates`: free text that is
+    /// searched with `LIKE`, for example.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "Predicates")]
+    pub(crate) predicates: Option<Predicates>,
+}
+
+/// Columns whose values say whose data a row is.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Subject")]
+pub(crate) struct SubjectDocument {
+    /// Columns, or values of JSON bodies, as those of a mask are named. They need not be masked. The first entry that names a column
+    /// decides.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub(crate) columns: At<List<At<String>>>,
+    /// The name of a key of the settings' `keys`. With another key a person has other tokens.
+    #[schemars(with = "String")]
+    pub(crate) key: At<String>,
+    /// What the tokens stand under: `mrn` makes `mrn:sub_…`. Letters, digits, `-`, `_` and `.`. Without it, the column's own name, which then may
+    /// not be a glob.
+    #[serde(default, rename = "as", deserialize_with = "present")]
+    #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9_.-]+$"))]
+    pub(crate) name: Option<At<String>>,
 }
 
 /// What conditions on masked columns may say.
@@ -133,6 +194,35 @@ pub enum Predicates {
     #[default]
     Equality,
     /// Nothing: masked columns may not be used in conditions.
+    Deny,
+}
+
+/// How many different values a caller may try by equality on one masked column. Beyond it statements with further values are
+/// refused, and the audit has an event of the kind `probe_budget`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Probes")]
+pub(crate) struct ProbesDocument {
+    /// The number of different values; 1000 without it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "u32")]
+    pub(crate) distinct: Option<u32>,
+    /// For how long a value counts, such as `1h` or `1d`; 24 hours without it.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub(crate) per: Option<At<String>>,
+}
+
+/// Whether the length of a masked value may be known.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lengths {
+    /// `length(column)` and its like pass as they are.
+    Allow,
+    /// They come back masked.
+    #[default]
     Deny,
 }
 
@@ -160,6 +250,9 @@ pub(crate) struct RuleDocument {
     /// - `parameters`: list of the bound parameters, strings or null
     /// - `masked_columns`: list of `schema.table.column`, the masked columns of the relations that the statement names, where
     ///   they are known before it runs
+    /// - `http`: for services that speak HTTP: `http.method`, `http.host`, `http.path`, `http.template` (the path with `{id}` for
+    ///   what tells one thing from another), the maps `http.query`, `http.headers` (names in lower case, credentials left out)
+    ///   and `http.arguments` (what the operation is given by name): `"dry_run" in http.query`
     /// - `result`: `result.rows` and `result.bytes`, what has been sent so far. A rule that mentions it is tried while the
     ///   result streams, unless an earlier rule has already decided
     ///
@@ -187,7 +280,7 @@ pub(crate) enum Then {
     /// The statement is refused; the session goes on.
     Deny,
     /// The statement waits for a person.
-    Hold(HoldDocument),
+    Hold(Box<HoldDocument>),
 }
 
 impl<'de> Deserialize<'de> for Then {
@@ -227,7 +320,7 @@ impl<'de> Visitor<'de> for ThenVisitor {
             Hold(HoldDocument),
         }
         let Mapping::Hold(hold) = Mapping::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Then::Hold(hold))
+        Ok(Then::Hold(Box::new(hold)))
     }
 }
 
@@ -254,6 +347,13 @@ pub(crate) struct HoldDocument {
     /// What the client experiences meanwhile.
     #[serde(default)]
     pub(crate) mode: HoldMode,
+    /// How many different people have to say yes; 1 without it. None of them may be who asks.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "u32", range(min = 1, max = 16))]
+    pub(crate) quorum: Option<At<u32>>,
+    /// Whether the server is asked for its plan (`EXPLAIN`), so that the person sees what the statement would cost.
+    #[serde(default)]
+    pub(crate) plan: bool,
 }
 
 /// What the audit keeps.
@@ -279,7 +379,23 @@ pub enum Literals {
     Mask,
 }
 
-/// A statement and what the policy is expected to say of it. Statements are read as PostgreSQL's.
+/// What happens to bodies of HTTP whose type is not understood.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownContent {
+    /// They pass as they are.
+    Pass,
+    /// Detectors look at their bytes as at a text; masks by path find nothing in them.
+    #[default]
+    Detect,
+    /// They are refused.
+    Deny,
+}
+
+/// A statement and what the policy is expected to say of it. Statements are read as PostgreSQL's, or, with `profile`, as requests
+/// of HTTP.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Test")]
@@ -287,6 +403,11 @@ pub(crate) struct TestDocument {
     /// What the client sends.
     #[schemars(with = "String", length(min = 1))]
     pub(crate) statement: At<String>,
+    /// The statement is a request of HTTP: a line such as `GET https://host/path?query`, then perhaps fields, an empty line and a body.
+    /// The API that the service speaks: `plain`, `aws-s3`, `aws-dynamodb`, `kubernetes` or `mcp`.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(with = "String")]
+    pub(crate) profile: Option<At<String>>,
     /// The service's name; without it, one that the policy applies to.
     #[serde(default, deserialize_with = "present")]
     #[schemars(with = "String")]

@@ -3,12 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use interdict_masking::{Detection, Mask};
+use interdict_masking::{Detection, Mask, Subject};
 use interdict_sql::Gap;
+use uuid::Uuid;
 
 use crate::condition::{Failure, Scope};
-use crate::document::{Literals, Predicates, Uncertain};
-use crate::policy::{ColumnRule, Policy, Rule};
+use crate::document::{Lengths, Literals, Predicates, Uncertain, UnknownContent};
+use crate::grant::Granted;
+use crate::opinion::Opinion;
+use crate::pattern::Pattern;
+use crate::policy::{ColumnRule, Policy, ProbeBudget, Rule, SubjectRule};
 use crate::request::{Decision, Request, Verdict};
 use crate::watch::ResultWatch;
 
@@ -16,18 +20,26 @@ use crate::watch::ResultWatch;
 #[derive(Clone)]
 pub struct Effective(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     digest: Arc<str>,
     policies: Vec<Arc<Policy>>,
     /// In the order in which they are tried.
     steps: Vec<Step>,
     detection: Option<Arc<Detection>>,
+    opinions: Arc<[Opinion]>,
+    /// Of all policies, in their order.
+    subjects: Arc<[SubjectRule]>,
     /// Detectors that could not be combined: nothing may pass.
     broken: Option<String>,
     uncertain: Option<(Uncertain, usize)>,
     denies_by_default: Option<usize>,
     predicates: Predicates,
     literals: Literals,
+    /// Grants that lift masks.
+    lifted: Vec<Arc<Granted>>,
+    /// The same with the policies that are only tried.
+    tried: Option<Effective>,
 }
 
 /// A rule of a policy.
@@ -46,6 +58,8 @@ pub struct ColumnMask<'a> {
     pub rule: &'a str,
     /// What conditions on the column may say.
     pub predicates: Predicates,
+    /// Whether the length of its values may be known.
+    pub shows_length: bool,
 }
 
 impl Effective {
@@ -73,6 +87,10 @@ impl Effective {
                 Err(error) => (None, Some(error.to_string())),
             }
         };
+        let opinions = policies.iter().flat_map(|policy| policy.opinions.iter().cloned());
+        let opinions = opinions.collect();
+        let subjects = policies.iter().flat_map(|policy| policy.subjects.iter().cloned());
+        let subjects = subjects.collect();
         // The first of the strictest.
         let uncertain = policies
             .iter()
@@ -95,12 +113,78 @@ impl Effective {
             policies,
             steps,
             detection,
+            opinions,
+            subjects,
             broken,
             uncertain,
             denies_by_default,
             predicates,
             literals,
+            lifted: Vec::new(),
+            tried: None,
         }))
+    }
+
+    /// With what would decide if the policies that are only tried were in force.
+    pub(crate) fn trying(mut self, tried: Self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.tried = Some(tried);
+        }
+        self
+    }
+
+    /// What policies that are only tried would have made of a statement, if it is something else: for the audit's flags.
+    pub fn would(&self, request: &Request<'_>, decision: &Decision) -> Option<String> {
+        let tried = self.0.tried.as_ref()?.decide(request);
+        let same = tried.verdict == decision.verdict
+            && tried.rule == decision.rule
+            && tried.policy == decision.policy;
+        if same {
+            return None;
+        }
+        let of = |text: &Option<Arc<str>>| text.as_deref().unwrap_or(Decision::DEFAULT).to_owned();
+        Some(format!(
+            "would_{}:{}/{}",
+            tried.verdict.word(),
+            of(&tried.policy),
+            of(&tried.rule)
+        ))
+    }
+
+    /// The same without the masks that these grants lift.
+    #[must_use]
+    pub fn lifting(&self, grants: &[Arc<Granted>]) -> Self {
+        let lifted: Vec<_> = grants
+            .iter()
+            .filter(|granted| granted.lifts_masks())
+            .cloned()
+            .collect();
+        if lifted.is_empty() {
+            return self.clone();
+        }
+        Self(Arc::new(Inner {
+            lifted,
+            ..(*self.0).clone()
+        }))
+    }
+
+    /// The grant that lifts the masks of a column, if one does: then detectors don't look at it either.
+    pub fn lifted(&self, database: &str, schema: &str, table: &str, column: &str) -> Option<Uuid> {
+        let mut grants = self.0.lifted.iter();
+        let granted = grants.find(|granted| granted.shows(database, schema, table, column))?;
+        Some(granted.grant().id)
+    }
+
+    /// Whether any mask is lifted.
+    pub fn lifts_masks(&self) -> bool {
+        !self.0.lifted.is_empty()
+    }
+
+    fn lifts_as_named(&self, pattern: &str) -> bool {
+        self.0
+            .lifted
+            .iter()
+            .any(|granted| granted.shows_as_named(pattern))
     }
 
     /// The digest of the whole policy set that this was made from.
@@ -126,7 +210,7 @@ impl Effective {
     /// Whether a decision needs to know what a statement does.
     pub fn needs_analysis(&self) -> bool {
         // Every policy has at least a posture for what cannot be analysed.
-        !self.is_empty()
+        !self.is_empty() || self.0.tried.is_some()
     }
 
     /// Judges a statement before it is forwarded.
@@ -174,10 +258,20 @@ impl Effective {
             }
         }
         let decision = decision.unwrap_or_else(|| self.unmatched(request));
-        let watch = if watched.is_empty() || decision.verdict == Verdict::Deny {
+        let could_hold = |step: &Step| {
+            let rule = self.rule(*step);
+            rule.is_some_and(|(_, rule)| matches!(rule.verdict, Verdict::Hold(_)))
+        };
+        let holds = watched.iter().any(could_hold);
+        let (decision, grant) = granted(decision, holds, request);
+        if grant.is_some() {
+            watched.retain(|step| !could_hold(step));
+        }
+        let bounded = grant.is_some_and(|granted| granted.grant().rows.is_some());
+        let watch = if (watched.is_empty() && !bounded) || decision.verdict == Verdict::Deny {
             None
         } else {
-            Some(ResultWatch::new(self.clone(), watched, request))
+            Some(ResultWatch::new(self.clone(), watched, grant, request))
         };
         (decision, watch)
     }
@@ -214,6 +308,7 @@ impl Effective {
             )),
             hint: None,
             mask_all: false,
+            grant: None,
         }
     }
 
@@ -242,6 +337,7 @@ impl Effective {
             policy: Some(Arc::clone(&policy.name)),
             message: Some(message),
             hint: Some("write it so that all it does can be seen in its text".to_owned()),
+            grant: None,
         }
     }
 
@@ -253,6 +349,9 @@ impl Effective {
         table: &str,
         column: &str,
     ) -> Option<ColumnMask<'_>> {
+        if self.lifted(database, schema, table, column).is_some() {
+            return None;
+        }
         self.find_mask(|rule| rule.pattern.matches(database, schema, table, column))
     }
 
@@ -272,12 +371,61 @@ impl Effective {
     fn find_mask(&self, names: impl Fn(&ColumnRule) -> bool) -> Option<ColumnMask<'_>> {
         self.0.policies.iter().find_map(|policy| {
             let rule = policy.columns.iter().find(|rule| names(rule))?;
-            Some(ColumnMask {
-                mask: &rule.mask,
-                rule: &rule.label,
-                predicates: policy.predicates,
-            })
+            Some(rule.of(policy))
         })
+    }
+
+    /// The masks that could be meant by columns of this relation, in their order: each with its column as the policy has it, a
+    /// name or a glob.
+    pub fn columns_of(
+        &self,
+        database: &str,
+        schema: Option<&str>,
+        table: &str,
+    ) -> impl Iterator<Item = (&str, ColumnMask<'_>)> {
+        let rules = self
+            .0
+            .policies
+            .iter()
+            .flat_map(|policy| policy.columns.iter().map(move |rule| (policy, rule)));
+        rules
+            .filter(move |(_, rule)| {
+                rule.pattern.could_match(database, schema, table) && !self.lifts_as_named(rule.pattern.text())
+            })
+            .map(|(policy, rule)| (rule.pattern.column(), rule.of(policy)))
+    }
+
+    /// The masks of columns of any relation (`*.ssn`), in their order, each with its column as the policy has it: they hold for
+    /// what an API calls so, too.
+    pub fn columns_anywhere(&self) -> impl Iterator<Item = (&str, ColumnMask<'_>)> {
+        let rules = self
+            .0
+            .policies
+            .iter()
+            .flat_map(|policy| policy.columns.iter().map(move |rule| (policy, rule)));
+        rules
+            .filter(|(_, rule)| rule.pattern.is_anywhere() && !self.lifts_as_named(rule.pattern.text()))
+            .map(|(policy, rule)| (rule.pattern.column(), rule.of(policy)))
+    }
+
+    /// What happens to bodies whose type is not understood: the strictest of the policies that apply.
+    pub fn unknown_content(&self) -> UnknownContent {
+        let policies = self.0.policies.iter().map(|policy| policy.unknown_content);
+        policies.max().unwrap_or(UnknownContent::Pass)
+    }
+
+    /// How many different values may be tried by equality on one masked column: the fewest of the policies that apply, and
+    /// the longest time.
+    pub fn probes(&self) -> ProbeBudget {
+        let budgets = || self.0.policies.iter().map(|policy| policy.probes);
+        let standard = ProbeBudget::default();
+        ProbeBudget {
+            distinct: budgets()
+                .map(|budget| budget.distinct)
+                .min()
+                .unwrap_or(standard.distinct),
+            per: budgets().map(|budget| budget.per).max().unwrap_or(standard.per),
+        }
     }
 
     /// Whether any rule looks at bound values, so that a statement can be judged in full only once they are known.
@@ -306,12 +454,75 @@ impl Effective {
     /// Masks for values in JSON bodies: the pattern as the policy has it, and its mask.
     pub fn json_masks(&self) -> impl Iterator<Item = (&str, &Mask)> {
         let rules = self.0.policies.iter().flat_map(|policy| &policy.json);
-        rules.map(|rule| (rule.pattern.text(), &*rule.mask))
+        rules
+            .filter(|rule| !self.lifts_as_named(rule.pattern.text()))
+            .map(|rule| (rule.pattern.text(), &*rule.mask))
+    }
+
+    /// Whether columns, or values of bodies, are named whose values say whose data it is.
+    pub fn names_subjects(&self) -> bool {
+        !self.0.subjects.is_empty()
+    }
+
+    /// What says whose data it is, by its number: what [`Self::subject_of`] answers with.
+    pub fn subjects(&self) -> impl Iterator<Item = &Arc<Subject>> {
+        self.0.subjects.iter().map(|rule| &rule.subject)
+    }
+
+    /// The number of the first entry of `subjects` that names a column.
+    pub fn subject_of(&self, database: &str, schema: &str, table: &str, column: &str) -> Option<usize> {
+        self.0.subjects.iter().position(|rule| match &rule.pattern {
+            Pattern::Column(pattern) => pattern.matches(database, schema, table, column),
+            Pattern::Json(_) => false,
+        })
+    }
+
+    /// Whether an entry of `subjects` could name a column of this relation; without a schema, of any relation of that name.
+    pub fn may_have_subjects(&self, database: &str, schema: Option<&str>, table: &str) -> bool {
+        self.0.subjects.iter().any(|rule| match &rule.pattern {
+            Pattern::Column(pattern) => pattern.could_match(database, schema, table),
+            Pattern::Json(_) => false,
+        })
+    }
+
+    /// What says in bodies whose data it is, by path (`$.patient.mrn`, `**.mrn`).
+    pub fn json_subjects(&self) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
+        self.0.subjects.iter().filter_map(|rule| match &rule.pattern {
+            Pattern::Json(pattern) => Some((pattern.text(), &rule.subject)),
+            Pattern::Column(_) => None,
+        })
+    }
+
+    /// Columns of any relation (`*.mrn`) whose values say whose data it is, as the policy has them: they hold for what an API calls
+    /// so, too.
+    pub fn subjects_anywhere(&self) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
+        self.0.subjects.iter().filter_map(|rule| match &rule.pattern {
+            Pattern::Column(pattern) if pattern.is_anywhere() => Some((pattern.column(), &rule.subject)),
+            Pattern::Column(_) | Pattern::Json(_) => None,
+        })
+    }
+
+    /// What says whose data the cells of a relation are that an API tells (`profile`), each with its column as the policy has it.
+    pub fn subjects_of(&self, table: &str) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
+        self.0
+            .subjects
+            .iter()
+            .filter_map(move |rule| match &rule.pattern {
+                Pattern::Column(pattern) if pattern.could_match("", None, table) => {
+                    Some((pattern.column(), &rule.subject))
+                }
+                Pattern::Column(_) | Pattern::Json(_) => None,
+            })
     }
 
     /// The detectors of all policies that apply.
     pub fn detection(&self) -> Option<&Arc<Detection>> {
         self.0.detection.as_ref()
+    }
+
+    /// The second opinions that the policies that apply ask for, in their order.
+    pub fn opinions(&self) -> &Arc<[Opinion]> {
+        &self.0.opinions
     }
 
     /// What conditions on masked columns may say: the strictest of the policies that apply.
@@ -353,11 +564,52 @@ impl fmt::Debug for Effective {
     }
 }
 
+impl ColumnRule {
+    fn of<'a>(&'a self, policy: &Policy) -> ColumnMask<'a> {
+        ColumnMask {
+            mask: &self.mask,
+            rule: &self.label,
+            predicates: self.predicates.unwrap_or(policy.predicates),
+            shows_length: policy.lengths == Lengths::Allow,
+        }
+    }
+}
+
 impl Step {
     fn of(self, policies: &[Arc<Policy>]) -> Option<(&Arc<Policy>, &Rule)> {
         let policy = policies.get(self.policy)?;
         Some((policy, policy.rules.get(self.rule)?))
     }
+}
+
+/// A grant passes what would be held, its result too, and what nothing allows. What a rule refuses stays refused.
+fn granted<'a>(
+    decision: Decision,
+    holds_result: bool,
+    request: &Request<'a>,
+) -> (Decision, Option<&'a Granted>) {
+    let open = match &decision.verdict {
+        Verdict::Hold(_) => true,
+        Verdict::Deny => decision.rule.as_deref() == Some(Decision::DEFAULT),
+        Verdict::Allow | Verdict::MaskAll => holds_result,
+    };
+    let mut grants = request.grants.iter().filter(|_| open);
+    let Some(granted) = grants.find(|granted| granted.covers(request)) else {
+        return (decision, None);
+    };
+    let verdict = if decision.mask_all || decision.verdict == Verdict::MaskAll {
+        Verdict::MaskAll
+    } else {
+        Verdict::Allow
+    };
+    let decision = Decision {
+        verdict,
+        message: None,
+        hint: None,
+        grant: Some(granted.grant().id),
+        ..decision
+    };
+    (decision, Some(&**granted))
 }
 
 /// What a rule says whose condition is true.
@@ -380,6 +632,7 @@ pub(crate) fn ruled(policy: &Policy, rule: &Rule) -> Decision {
         message,
         hint: rule.hint.clone(),
         mask_all: false,
+        grant: None,
     }
 }
 
@@ -395,6 +648,7 @@ pub(crate) fn failed(policy: &Policy, rule: &Rule, failure: &Failure) -> Decisio
         )),
         hint: None,
         mask_all: false,
+        grant: None,
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::condition::{Condition, Scope, Variable};
 use crate::effective::Effective;
+use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::request::{Decision, HoldMode, Request, Verdict};
 use crate::set::PolicySet;
@@ -47,8 +48,10 @@ pub struct Explanation {
     pub rules: Vec<ExplainedRule>,
     /// Masks that may be put on columns of the relations that are read.
     pub masks: Vec<ExplainedMask>,
-    /// What is looked for in every text of the result, and its mask.
+    /// What is looked for in every text of the result, by whom (`opinion:PERSON`: by a service that is asked), and its mask.
     pub detectors: Vec<ExplainedMask>,
+    /// What of the relations that are read, or of bodies, the record keeps as tokens of whose data it is.
+    pub subjects: Vec<ExplainedSubject>,
 }
 
 /// A policy of the set.
@@ -108,6 +111,19 @@ pub struct ExplainedMask {
     pub mask: String,
 }
 
+/// What says whose data it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExplainedSubject {
+    /// Its policy.
+    pub policy: String,
+    /// The relation read; `None` for values of bodies.
+    pub relation: Option<String>,
+    /// The pattern, as the policy has it.
+    pub what: String,
+    /// What its tokens stand under.
+    pub name: String,
+}
+
 /// Explains what a set would do with a statement. It does what [`Effective::decide`] does and shows its work.
 pub fn explain(set: &PolicySet, request: &Request<'_>) -> Explanation {
     let effective = set.effective(request.service, request.identity);
@@ -136,7 +152,7 @@ pub fn explain(set: &PolicySet, request: &Request<'_>) -> Explanation {
             .collect(),
         complete: request.complete,
         gaps: request.gaps.iter().map(ToString::to_string).collect(),
-        decision: word(&verdict),
+        decision: verdict.word(),
         rule: rule.map(|rule| rule.to_string()),
         policy: policy.map(|policy| policy.to_string()),
         message,
@@ -150,15 +166,7 @@ pub fn explain(set: &PolicySet, request: &Request<'_>) -> Explanation {
         rules: rules(&effective, request),
         masks: masks(&effective, request),
         detectors: detectors(&effective),
-    }
-}
-
-fn word(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Allow => "allow",
-        Verdict::Deny => "deny",
-        Verdict::Hold(_) => "hold",
-        Verdict::MaskAll => "mask-all",
+        subjects: subjects(&effective, request),
     }
 }
 
@@ -232,7 +240,7 @@ fn then(verdict: &Verdict) -> String {
                 hold.timeout.as_secs()
             )
         }
-        other => word(other).to_owned(),
+        other => other.word().to_owned(),
     }
 }
 
@@ -252,6 +260,10 @@ fn values(condition: &Condition, request: &Request<'_>) -> String {
                     .map(|(name, value)| format!("{name}={value}"));
                 format!("{:?} {}", request.identity.name, list(facts))
             }
+            Variable::Http => match request.http {
+                Some(http) => format!("{} {}{}", http.method, http.host, http.template),
+                None => "none".to_owned(),
+            },
             Variable::Kind => format!("{:?}", request.kind),
             Variable::MaskedColumns => list(request.masked_columns),
             Variable::Protocol => format!("{:?}", request.protocol),
@@ -304,18 +316,58 @@ fn masks(effective: &Effective, request: &Request<'_>) -> Vec<ExplainedMask> {
     masks
 }
 
+fn subjects(effective: &Effective, request: &Request<'_>) -> Vec<ExplainedSubject> {
+    let mut subjects = Vec::new();
+    for policy in effective.compiled() {
+        for rule in &policy.subjects {
+            let explained = |relation: Option<String>| ExplainedSubject {
+                policy: policy.name.to_string(),
+                relation,
+                what: rule.pattern.text().to_owned(),
+                name: rule.subject.name().to_owned(),
+            };
+            match &rule.pattern {
+                Pattern::Json(_) => subjects.extend(request.http.map(|_| explained(None))),
+                Pattern::Column(pattern) if request.http.is_some() => {
+                    subjects.extend(pattern.is_anywhere().then(|| explained(None)));
+                }
+                Pattern::Column(pattern) => {
+                    let read = request.relations.iter().filter(|relation| {
+                        relation.access == interdict_sql::Access::Read
+                            && pattern.could_match(
+                                request.database,
+                                relation.schema.as_deref(),
+                                &relation.name,
+                            )
+                    });
+                    subjects.extend(read.map(|relation| explained(Some(relation.to_string()))));
+                }
+            }
+        }
+    }
+    subjects
+}
+
 fn detectors(effective: &Effective) -> Vec<ExplainedMask> {
     let all = effective
         .compiled()
         .iter()
         .flat_map(|policy| policy.detectors.iter().map(move |entry| (policy, entry)));
-    all.map(|(policy, (detector, mask))| ExplainedMask {
+    let own = all.map(|(policy, (detector, mask))| ExplainedMask {
         policy: policy.name.to_string(),
         relation: None,
         what: detector.name().to_owned(),
         mask: mask.to_string(),
-    })
-    .collect()
+    });
+    let asked = effective.opinions().iter().flat_map(|opinion| {
+        opinion.entities.iter().map(|entity| ExplainedMask {
+            policy: opinion.policy.to_string(),
+            relation: None,
+            what: format!("opinion:{entity}"),
+            mask: opinion.mask.to_string(),
+        })
+    });
+    own.chain(asked).collect()
 }
 
 #[cfg(test)]

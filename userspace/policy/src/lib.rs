@@ -15,9 +15,13 @@ mod digest;
 mod document;
 mod effective;
 mod explain;
+mod grant;
+mod opinion;
 mod pattern;
+mod petition;
 mod place;
 mod policy;
+mod replay;
 mod request;
 mod schema;
 mod set;
@@ -28,11 +32,20 @@ mod testkit;
 mod watch;
 mod words;
 
+pub use applies::{IdentityGlob, NameGlob};
+pub use compile::KeySource;
 pub use diagnostic::Diagnostic;
-pub use document::{Literals, Predicates};
+pub use document::{Lengths, Literals, Predicates, UnknownContent};
 pub use effective::{ColumnMask, Effective};
-pub use explain::{ExplainedMask, ExplainedPolicy, ExplainedRule, Explanation, Outcome, explain};
-pub use request::{Decision, HoldMode, HoldSpec, Identity, Request, Verdict};
+pub use explain::{
+    ExplainedMask, ExplainedPolicy, ExplainedRule, ExplainedSubject, Explanation, Outcome, explain,
+};
+pub use grant::{Grant, GrantError, Granted, Grants};
+pub use opinion::{OnFailure, Opinion};
+pub use petition::{Petition, Ruling};
+pub use policy::ProbeBudget;
+pub use replay::{Recorded, Replayed};
+pub use request::{Decision, HoldMode, HoldSpec, HttpRequest, Identity, Request, Verdict};
 pub use schema::schema;
 pub use set::{PolicySet, PolicySource};
 pub use testing::{TestResult, run_tests};

@@ -46,6 +46,21 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Column(pattern) => pattern.text(),
+            Self::Json(pattern) => pattern.text(),
+        }
+    }
+
+    /// The name of what it is about, if it is one and not a glob.
+    pub(crate) fn plain_name(&self) -> Option<&str> {
+        let name = self.text().rsplit('.').next()?.trim_end_matches("[*]");
+        (!name.contains(['*', '?', '[', ']', '{', '}'])).then_some(name)
+    }
+}
+
 // === impl ColumnPattern ===
 
 impl ColumnPattern {
@@ -98,6 +113,18 @@ impl ColumnPattern {
             Segment::Any => !is_system(schema),
             _ => self.schema.matches(schema),
         }
+    }
+
+    /// Whether it means columns of any relation, of which an API's values are some too.
+    pub(crate) fn is_anywhere(&self) -> bool {
+        [&self.database, &self.schema, &self.table]
+            .iter()
+            .all(|segment| matches!(segment, Segment::Any))
+    }
+
+    /// The last part as it is written: a name, or a glob.
+    pub(crate) fn column(&self) -> &str {
+        self.text.rsplit('.').next().unwrap_or_default()
     }
 
     /// Whether the last part matches, for where no relation is known.

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use interdict_masking::{DetectorSpec, Mask};
+use interdict_masking::{DetectorSpec, Mask, Subject};
 
 use crate::applies::Applies;
 use crate::condition::Condition;
-use crate::document::{Literals, Predicates, Uncertain};
-use crate::pattern::{ColumnPattern, JsonPattern};
+use crate::document::{Lengths, Literals, Predicates, Uncertain, UnknownContent};
+use crate::opinion::Opinion;
+use crate::pattern::{ColumnPattern, JsonPattern, Pattern};
 use crate::place::Place;
-use crate::request::{HoldMode, HoldSpec, Verdict};
+use crate::request::{HoldSpec, Verdict};
 use crate::testing::Test;
 
 /// A policy that can be asked.
@@ -23,16 +25,41 @@ pub(crate) struct Policy {
     /// `sha256:` and 64 hexadecimal digits of the file.
     pub(crate) digest: Arc<str>,
     pub(crate) text: Arc<str>,
+    /// It is tried and not in force.
+    pub(crate) dry_run: bool,
     pub(crate) applies: Applies,
     pub(crate) denies_by_default: bool,
     pub(crate) uncertain: Uncertain,
     pub(crate) columns: Vec<ColumnRule>,
     pub(crate) json: Vec<JsonRule>,
     pub(crate) detectors: Vec<(DetectorSpec, Mask)>,
+    pub(crate) opinions: Vec<Opinion>,
+    pub(crate) subjects: Vec<SubjectRule>,
     pub(crate) predicates: Predicates,
+    pub(crate) probes: ProbeBudget,
+    pub(crate) lengths: Lengths,
     pub(crate) rules: Vec<Rule>,
     pub(crate) literals: Literals,
+    pub(crate) unknown_content: UnknownContent,
     pub(crate) tests: Vec<Test>,
+}
+
+/// How many different values a caller may try by equality on one masked column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeBudget {
+    /// The number of different values.
+    pub distinct: u32,
+    /// For how long a value counts.
+    pub per: Duration,
+}
+
+impl Default for ProbeBudget {
+    fn default() -> Self {
+        Self {
+            distinct: 1000,
+            per: Duration::from_hours(24),
+        }
+    }
 }
 
 /// A mask for columns.
@@ -42,6 +69,8 @@ pub(crate) struct ColumnRule {
     pub(crate) mask: Arc<Mask>,
     /// `policy:pattern`.
     pub(crate) label: Arc<str>,
+    /// Where it differs from the policy's.
+    pub(crate) predicates: Option<Predicates>,
 }
 
 /// A mask for values in JSON.
@@ -49,6 +78,13 @@ pub(crate) struct ColumnRule {
 pub(crate) struct JsonRule {
     pub(crate) pattern: JsonPattern,
     pub(crate) mask: Arc<Mask>,
+}
+
+/// What says whose data it is.
+#[derive(Clone, Debug)]
+pub(crate) struct SubjectRule {
+    pub(crate) pattern: Pattern,
+    pub(crate) subject: Arc<Subject>,
 }
 
 /// A condition and its verdict.
@@ -65,11 +101,7 @@ impl Uncertain {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Deny => Verdict::Deny,
-            Self::Hold => Verdict::Hold(Arc::new(HoldSpec {
-                approvers: Vec::new(),
-                timeout: HoldSpec::TIMEOUT,
-                mode: HoldMode::Wait,
-            })),
+            Self::Hold => Verdict::Hold(Arc::new(HoldSpec::default_terms())),
             Self::MaskAll => Verdict::MaskAll,
         }
     }

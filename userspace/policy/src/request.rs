@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use interdict_api::{Analysis, Written};
 use interdict_sql::{Effects, Gap, Relation};
 use serde::Serialize;
+use uuid::Uuid;
+
+use crate::grant::Granted;
 
 /// Who is calling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Request<'a> {
     pub relations: &'a [Relation],
     /// Origins (`schema.table.column`) of the masked columns in reach, where the engine knows them beforehand.
     pub masked_columns: &'a [String],
+    /// What is particular to HTTP.
+    pub http: Option<&'a HttpRequest>,
     /// Bound parameters as text; `None` is NULL or not representable as text.
     pub parameters: &'a [Option<String>],
     /// The text as it was sent.
@@ -49,6 +55,64 @@ pub struct Request<'a> {
     pub complete: bool,
     /// Why not.
     pub gaps: &'a [Gap],
+    /// The grants of who asks that are in force.
+    pub grants: &'a [Arc<Granted>],
+}
+
+impl<'a> Request<'a> {
+    /// The same, asked by one part of a request of HTTP.
+    #[must_use]
+    pub fn of_call(self, analysis: &'a Analysis, http: &'a HttpRequest) -> Self {
+        Self {
+            protocol: "http",
+            kind: &analysis.kind,
+            effects: analysis.effects,
+            relations: &analysis.relations,
+            http: Some(http),
+            complete: analysis.complete(),
+            gaps: &analysis.gaps,
+            ..self
+        }
+    }
+}
+
+/// What is particular to a request of HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// As sent, case kept.
+    pub method: String,
+    /// The host that is asked for, without its port, in lower case.
+    pub host: String,
+    /// The path, decoded, its dot segments resolved.
+    pub path: String,
+    /// The path with variables in the place of what tells one thing from another: `/patients/{id}`.
+    pub template: String,
+    /// The query's names and values, decoded. A name stands once; several values are joined by `,`.
+    pub query: Vec<(String, String)>,
+    /// Names in lower case; several values are joined by `, `. Credentials are left out.
+    pub headers: Vec<(String, String)>,
+    /// What the operation is given by name, path variables among it.
+    pub arguments: Vec<(String, Option<String>)>,
+}
+
+impl HttpRequest {
+    /// Of a request that somebody wrote down.
+    pub fn of(written: &Written, analysis: &Analysis) -> Self {
+        Self {
+            method: written.method.clone(),
+            host: written
+                .host
+                .split(':')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase(),
+            path: written.path.clone(),
+            template: analysis.template.clone(),
+            query: written.query.clone(),
+            headers: written.headers.clone(),
+            arguments: analysis.arguments.clone(),
+        }
+    }
 }
 
 /// What is to happen to a statement.
@@ -65,6 +129,18 @@ pub enum Verdict {
     MaskAll,
 }
 
+impl Verdict {
+    /// The word for it.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Hold(_) => "hold",
+            Self::MaskAll => "mask-all",
+        }
+    }
+}
+
 /// A hold's terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldSpec {
@@ -75,11 +151,26 @@ pub struct HoldSpec {
     pub timeout: Duration,
     /// What the client experiences meanwhile.
     pub mode: HoldMode,
+    /// How many different people have to say yes.
+    pub quorum: u32,
+    /// Whether the server is asked for its plan, so that the person sees what the statement would cost.
+    pub plan: bool,
 }
 
 impl HoldSpec {
     /// How long a hold lasts when the policy does not say.
     pub const TIMEOUT: Duration = Duration::from_mins(5);
+
+    /// The terms of whoever may approve anything.
+    pub fn default_terms() -> Self {
+        Self {
+            approvers: Vec::new(),
+            timeout: Self::TIMEOUT,
+            mode: HoldMode::Wait,
+            quorum: 1,
+            plan: false,
+        }
+    }
 }
 
 fn seconds<S: serde::Serializer>(timeout: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -114,6 +205,8 @@ pub struct Decision {
     /// Mask every output column even so: set with [`Verdict::MaskAll`], and with a hold over a statement that could not be
     /// analysed, for when it is approved.
     pub mask_all: bool,
+    /// The grant that lets it pass where the policy by itself would not.
+    pub grant: Option<Uuid>,
 }
 
 impl Decision {
@@ -121,6 +214,9 @@ impl Decision {
     pub const DEFAULT: &'static str = "default";
     /// `rule` when the posture for statements that cannot be analysed decided.
     pub const UNCERTAIN: &'static str = "uncertain";
+
+    /// `rule` when the bounds of the grant under which the statement runs decided.
+    pub const GRANT: &'static str = "grant";
 
     /// What happens where nothing objects.
     pub fn allow() -> Self {
@@ -131,6 +227,7 @@ impl Decision {
             message: None,
             hint: None,
             mask_all: false,
+            grant: None,
         }
     }
 }

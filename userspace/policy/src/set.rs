@@ -44,26 +44,14 @@ impl PolicySet {
     /// # Errors
     /// Everything that is wrong with any of the files.
     pub fn load(paths: &[PathBuf]) -> Result<Self, Vec<Diagnostic>> {
-        Self::load_with(paths, &Keys::new())
+        Self::load_with(paths, KeySource::Keys(&Keys::new()))
     }
 
     /// [`Self::load`] with the keys that `token` and `shift-date` masks name.
     ///
     /// # Errors
     /// Everything that is wrong with any of the files.
-    pub fn load_with(paths: &[PathBuf], keys: &Keys) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(paths, KeySource::Keys(keys))
-    }
-
-    /// [`Self::load`] for tests and explanations: masks that need a key stay without it, and would redact.
-    ///
-    /// # Errors
-    /// Everything that is wrong with any of the files.
-    pub fn load_offline(paths: &[PathBuf]) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(paths, KeySource::Offline)
-    }
-
-    fn read(paths: &[PathBuf], keys: KeySource<'_>) -> Result<Self, Vec<Diagnostic>> {
+    pub fn load_with(paths: &[PathBuf], keys: KeySource<'_>) -> Result<Self, Vec<Diagnostic>> {
         let mut policies: Vec<Policy> = Vec::new();
         let mut diagnostics = Vec::new();
         for path in paths {
@@ -166,12 +154,16 @@ impl PolicySet {
             .get(&apply)
             .cloned();
         known.unwrap_or_else(|| {
-            let policies = apply
-                .iter()
-                .filter_map(|index| self.policies.get(*index))
-                .cloned()
-                .collect();
-            let made = Effective::new(Arc::clone(&self.digest), policies);
+            let policies = apply.iter().filter_map(|index| self.policies.get(*index));
+            let all: Vec<_> = policies.cloned().collect();
+            let enforced: Vec<_> = all.iter().filter(|policy| !policy.dry_run).cloned().collect();
+            let tries = enforced.len() < all.len();
+            let made = Effective::new(Arc::clone(&self.digest), enforced);
+            let made = if tries {
+                made.trying(Effective::new(Arc::clone(&self.digest), all))
+            } else {
+                made
+            };
             let mut effective = self.effective.write().unwrap_or_else(PoisonError::into_inner);
             effective.entry(apply).or_insert(made).clone()
         })

@@ -5,13 +5,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use interdict_api::{Analysis, Profile, Written};
 use interdict_sql::{Analyzer, PostgresSettings};
 use serde::Serialize;
 
 use crate::document::ExpectedDecision;
 use crate::effective::Effective;
 use crate::policy::Policy;
-use crate::request::{Decision, Identity, Request, Verdict};
+use crate::request::{Decision, HttpRequest, Identity, Request, Verdict};
 use crate::set::PolicySet;
 
 mod columns;
@@ -24,6 +25,8 @@ pub(crate) struct Test {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) statement: String,
+    /// The statement, if it is a request of HTTP, and the API.
+    pub(crate) http: Option<(Profile, Written)>,
     pub(crate) service: Option<String>,
     pub(crate) database: String,
     pub(crate) user: String,
@@ -87,7 +90,7 @@ impl fmt::Display for TestResult {
 
 /// Runs the tests of every policy of a set, each against its own policy alone.
 ///
-/// Statements are analysed as PostgreSQL's, and those of one text are judged one by one. Which columns of a result would be masked is derived without a database, and
+/// Statements are analysed as PostgreSQL's, or as requests of HTTP where the test says so, and those of one text are judged one by one. Which columns of a result would be masked is derived without a database, and
 /// so only for a `SELECT` of plain columns of one table; a test of anything else that expects `masked` states the
 /// result's `columns`. What detectors find is not tried: there are no values.
 pub fn run_tests(set: &PolicySet) -> Vec<TestResult> {
@@ -149,10 +152,12 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
         effects: analysis.effects(),
         relations: &[],
         masked_columns: &[],
+        http: None,
         parameters: &test.parameters,
         text: &test.statement,
         complete: analysis.complete(),
         gaps: &analysis.gaps,
+        grants: &[],
     };
     let decisions = analysis.statements.iter().map(|statement| {
         let stated = columns
@@ -176,20 +181,17 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
                 .unwrap_or(&test.statement),
             complete: statement.complete(),
             gaps: &statement.gaps,
+            grants: &[],
             ..base
         };
         stream(effective, &request, test)
     });
     // Of several statements the first of the strictest speaks for all; a text without any is judged as it is.
-    let decision = decisions
-        .reduce(|first, next| {
-            if next.verdict.strictness() > first.verdict.strictness() {
-                next
-            } else {
-                first
-            }
-        })
-        .unwrap_or_else(|| stream(effective, &base, test));
+    let decision = match &test.http {
+        Some((profile, written)) => requests(effective, &base, test, profile, written),
+        None => decisions.reduce(stricter),
+    };
+    let decision = decision.unwrap_or_else(|| stream(effective, &base, test));
 
     let mask_all = decision.verdict == Verdict::MaskAll;
     let labels: Option<Vec<&str>> = if mask_all {
@@ -226,6 +228,29 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
         rule: decision.rule.map(|rule| rule.to_string()),
         failures,
     }
+}
+
+fn stricter(first: Decision, next: Decision) -> Decision {
+    if next.verdict.strictness() > first.verdict.strictness() {
+        next
+    } else {
+        first
+    }
+}
+
+/// The decision about a request of HTTP.
+fn requests(
+    effective: &Effective,
+    base: &Request<'_>,
+    test: &Test,
+    profile: &Profile,
+    written: &Written,
+) -> Option<Decision> {
+    let one = |analysis: &Analysis| {
+        let http = HttpRequest::of(written, analysis);
+        stream(effective, &base.of_call(analysis, &http), test)
+    };
+    written.analyse(profile).iter().map(one).reduce(stricter)
 }
 
 /// The decision about a statement with a result of the test's size.

@@ -36,6 +36,7 @@ pub(crate) struct World {
     pub(crate) kind: &'static str,
     pub(crate) complete: bool,
     pub(crate) gaps: Vec<Gap>,
+    pub(crate) grants: Vec<std::sync::Arc<crate::Granted>>,
 }
 
 impl Default for World {
@@ -59,6 +60,7 @@ impl Default for World {
             kind: "select",
             complete: true,
             gaps: Vec::new(),
+            grants: Vec::new(),
         }
     }
 }
@@ -76,10 +78,12 @@ impl World {
             effects: self.effects,
             relations: &self.relations,
             masked_columns: &self.masked,
+            http: None,
             parameters: &self.parameters,
             text: "SELECT ssn FROM patients -- größer",
             complete: self.complete,
             gaps: &self.gaps,
+            grants: &self.grants,
         }
     }
 }

@@ -4,7 +4,8 @@ use interdict_sql::{Effects, Relation};
 
 use crate::condition::{Counts, Scope, Variable, Variables};
 use crate::effective::{Effective, Step, failed, ruled};
-use crate::request::{Decision, Identity, Request, Verdict};
+use crate::grant::Granted;
+use crate::request::{Decision, HttpRequest, Identity, Request, Verdict};
 
 /// The rules about a result that could still decide over one statement.
 ///
@@ -15,12 +16,19 @@ pub struct ResultWatch {
     effective: Effective,
     steps: Vec<Step>,
     request: Retained,
+    /// The most rows that the grant allows under which the statement runs.
+    most: Option<u64>,
     next_rows: u64,
     next_bytes: u64,
 }
 
 impl ResultWatch {
-    pub(crate) fn new(effective: Effective, steps: Vec<Step>, request: &Request<'_>) -> Self {
+    pub(crate) fn new(
+        effective: Effective,
+        steps: Vec<Step>,
+        grant: Option<&Granted>,
+        request: &Request<'_>,
+    ) -> Self {
         let rules = steps.iter().filter_map(|step| effective.rule(*step));
         let variables = rules.fold(Variables::default(), |all, (_, rule)| {
             all.union(rule.condition.variables())
@@ -29,6 +37,7 @@ impl ResultWatch {
             request: Retained::new(request, variables),
             effective,
             steps,
+            most: grant.and_then(|granted| granted.grant().rows),
             next_rows: 0,
             next_bytes: 0,
         };
@@ -44,6 +53,22 @@ impl ResultWatch {
     /// Ask when so many bytes are about to have been sent; [`u64::MAX`]: never.
     pub fn next_bytes(&self) -> u64 {
         self.next_bytes
+    }
+
+    /// Whether a rule could make the result wait for a person.
+    pub fn may_hold(&self) -> bool {
+        let mut rules = self.steps.iter().filter_map(|step| self.effective.rule(*step));
+        rules.any(|(_, rule)| matches!(rule.verdict, Verdict::Hold(_)))
+    }
+
+    /// Forgets the rules that would make the result wait: a person has let it go on.
+    pub fn forget_holds(&mut self) {
+        let effective = &self.effective;
+        self.steps.retain(|step| {
+            let rule = effective.rule(*step);
+            !rule.is_some_and(|(_, rule)| matches!(rule.verdict, Verdict::Hold(_)))
+        });
+        self.plan(0, 0);
     }
 
     /// Whether a count has reached a point at which to ask.
@@ -79,10 +104,18 @@ impl ResultWatch {
                 }
             }
         }
-        let decision = decided.map(|(index, decision)| {
+        let mut decision = decided.map(|(index, decision)| {
             self.steps.truncate(index);
             decision
         });
+        if let Some(most) = self.most.filter(|most| rows > *most) {
+            decision = Some(Decision {
+                verdict: Verdict::Deny,
+                rule: Some(Decision::GRANT.into()),
+                message: Some(format!("the grant is for {most} rows at most")),
+                ..Decision::allow()
+            });
+        }
         self.plan(rows, bytes);
         decision
     }
@@ -96,7 +129,8 @@ impl ResultWatch {
         };
         let next_rows = changes().map(|changes| changes.rows_after(rows)).min();
         let next_bytes = changes().map(|changes| changes.bytes_after(bytes)).min();
-        self.next_rows = next_rows.unwrap_or(u64::MAX);
+        let most = self.most.map(|most| most.saturating_add(1));
+        self.next_rows = next_rows.into_iter().chain(most).min().unwrap_or(u64::MAX);
         self.next_bytes = next_bytes.unwrap_or(u64::MAX);
     }
 }
@@ -114,6 +148,7 @@ struct Retained {
     effects: Effects,
     relations: Vec<Relation>,
     masked_columns: Vec<String>,
+    http: Option<HttpRequest>,
     parameters: Vec<Option<String>>,
     text: String,
     complete: bool,
@@ -153,6 +188,7 @@ impl Retained {
             } else {
                 Vec::new()
             },
+            http: request.http.filter(|_| used.contains(Variable::Http)).cloned(),
             parameters: if used.contains(Variable::Parameters) {
                 request.parameters.to_vec()
             } else {
@@ -175,10 +211,12 @@ impl Retained {
             effects: self.effects,
             relations: &self.relations,
             masked_columns: &self.masked_columns,
+            http: self.http.as_ref(),
             parameters: &self.parameters,
             text: &self.text,
             complete: self.complete,
             gaps: &[],
+            grants: &[],
         }
     }
 }

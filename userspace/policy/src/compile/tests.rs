@@ -66,6 +66,56 @@ fn every_mistake_has_its_place_and_says_what_was_expected() {
             ],
         ),
         (
+            "name: p\nmask:\n  - opinion: { url: \"ftp://x\", entities: [PERSON] }\n    with: redact\n",
+            &["3:21: `ftp://x` is neither http nor https; expected a URL, such as `http://127.0.0.1:5002`"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://u:p@x\", entities: [PERSON] }\n    with: redact\n",
+            &[
+                "3:21: a URL with a user or password is not supported; expected a URL, such as `http://127.0.0.1:5002`",
+            ],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x/?q\", entities: [PERSON] }\n    with: redact\n",
+            &[
+                "3:21: `http://x/?q` has no host, or more than host, port and path; expected a URL, such as `http://127.0.0.1:5002`",
+            ],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\", entities: [PERSON], threshold: 2 }\n    with: redact\n",
+            &["3:64: expected a number from 0 to 1"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\", entities: [PERSON], timeout: 31s }\n    with: redact\n",
+            &["3:62: `31s` is too long; expected at most 30s"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\", entities: [PERSON], on_failure: allow }\n    with: redact\n",
+            &["3:65: `allow` is not known here; expected pass, mask or deny"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\", entities: [PERSON], score: 1 }\n    with: redact\n",
+            &[
+                "3:53: unknown key `score`; expected url, entities, threshold, language, timeout or on_failure",
+            ],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\", entities: [] }\n    with: redact\n",
+            &["3:43: `entities` is empty; expected at least one entry"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion: { url: \"http://x\" }\n    with: redact\n",
+            &["3:16: the key `entities` is missing"],
+        ),
+        (
+            "name: p\nmask:\n  - detect: [email]\n    opinion: { url: \"http://x\", entities: [A] }\n    with: redact\n",
+            &["4:14: `detect` and `opinion` are given together; expected one of them an entry"],
+        ),
+        (
+            "name: p\nmask:\n  - opinion:\n    with: redact\n",
+            &["3:5: the key `url` is missing"],
+        ),
+        (
             "name: p\nmask:\n  - columns: [\"*.ssn\"]\n    with: blur\n",
             &["4:11: found string \"blur\"; expected a mask: redact, null, …"],
         ),
@@ -99,7 +149,7 @@ fn every_mistake_has_its_place_and_says_what_was_expected() {
         ),
         (
             "name: p\nmask:\n  - with: redact\n",
-            &["3:5: a mask names nothing; expected `columns` or `detect`"],
+            &["3:5: a mask names nothing; expected `columns`, `detect` or `opinion`"],
         ),
         (
             "name: p\nmask:\n  - columns: [\"*.a\"]\n    detect: [email]\n    with: redact\n",

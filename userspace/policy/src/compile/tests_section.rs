@@ -1,5 +1,7 @@
 //! The `tests` of a policy.
 
+use interdict_api::{Profile, Written};
+
 use crate::document::{ExpectedDecision, RuleDocument, TestDocument};
 use crate::place::At;
 use crate::request::{Decision, Identity};
@@ -17,6 +19,7 @@ impl Compiler<'_> {
         let place = test.place();
         let TestDocument {
             statement,
+            profile,
             service,
             database,
             user,
@@ -30,6 +33,27 @@ impl Compiler<'_> {
         } = &**test;
         if statement.trim().is_empty() {
             self.report(statement.place(), "the statement is empty");
+        }
+        let http = profile.as_ref().and_then(|profile| {
+            let parsed = profile.parse::<Profile>();
+            let written = Written::parse(statement);
+            match (parsed, written) {
+                (Ok(profile), Ok(written)) => Some((profile, written)),
+                (Err(error), _) => {
+                    self.report(profile.place(), error.to_string());
+                    None
+                }
+                (_, Err(expected)) => {
+                    self.report(statement.place(), expected);
+                    None
+                }
+            }
+        });
+        if http.is_some() && (columns.is_some() || expect.masked.is_some()) {
+            self.report(
+                place,
+                "what is masked of an answer is not known without it: leave out `columns` and `masked`",
+            );
         }
         let columns = columns.as_ref().map(|columns| {
             let mut origins = Vec::new();
@@ -64,6 +88,7 @@ impl Compiler<'_> {
             line: place.line,
             column: place.column,
             statement: statement.to_string(),
+            http,
             service: service.clone(),
             database: database.clone().unwrap_or_else(|| "test".to_owned()),
             user: user.clone().unwrap_or_else(|| "test".to_owned()),

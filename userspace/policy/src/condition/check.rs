@@ -117,6 +117,15 @@ impl Checker {
                 ("name", Type::Text(Words::Free)),
                 ("access", Type::Text(Words::Access)),
             ],
+            Type::Http => &[
+                ("method", Type::Text(Words::Free)),
+                ("host", Type::Text(Words::Free)),
+                ("path", Type::Text(Words::Free)),
+                ("template", Type::Text(Words::Free)),
+                ("query", Type::Map(Box::new(Type::Text(Words::Free)))),
+                ("headers", Type::Map(Box::new(Type::Text(Words::Free)))),
+                ("arguments", Type::Map(Box::new(Type::Any))),
+            ],
             Type::Result => &[("rows", Type::Int), ("bytes", Type::Int)],
             other => {
                 self.problem(at, format!("`.{field}`: {other} has no fields"));

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::plan::Count;
 use super::variable::{Variable, Variables};
-use crate::request::Request;
+use crate::request::{HttpRequest, Request};
 use cel::common::ast::IdedExpr;
 use cel::common::types::{CelBool, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString};
 use cel::common::value::Val;
@@ -99,6 +99,7 @@ impl<'r> Scope<'r> {
             Variable::User => db_user,
             Variable::Complete
             | Variable::Effects
+            | Variable::Http
             | Variable::Identity
             | Variable::MaskedColumns
             | Variable::Parameters
@@ -139,6 +140,7 @@ impl<'r> Scope<'r> {
             | Variable::User => text(self.text(variable)),
             Variable::Complete => Box::new(CelBool::from(request.complete)),
             Variable::Effects => list(request.effects.iter().map(|effect| text(effect.as_str()))),
+            Variable::Http => http(request.http),
             Variable::Identity => {
                 let (claims, facts): (Vec<_>, Vec<_>) = request
                     .identity
@@ -183,6 +185,31 @@ impl<'r> Scope<'r> {
 
 /// The prefix of facts that came from a token.
 const CLAIM: &str = "claim.";
+
+/// Without fields where the protocol is another, so that a condition that asks for one refuses.
+fn http<'r>(request: Option<&'r HttpRequest>) -> Box<dyn Val + 'r> {
+    let Some(request) = request else {
+        return map([]);
+    };
+    let pairs =
+        |pairs: &'r [(String, String)]| map(pairs.iter().map(|(name, value)| (name.as_str(), text(value))));
+    let arguments = request.arguments.iter().map(|(name, value)| {
+        let value: Box<dyn Val + 'r> = match value {
+            Some(value) => text(value),
+            None => Box::new(CelNull),
+        };
+        (name.as_str(), value)
+    });
+    map([
+        ("method", text(&request.method)),
+        ("host", text(&request.host)),
+        ("path", text(&request.path)),
+        ("template", text(&request.template)),
+        ("query", pairs(&request.query)),
+        ("headers", pairs(&request.headers)),
+        ("arguments", map(arguments)),
+    ])
+}
 
 fn text<'r>(text: &'r str) -> Box<dyn Val + 'r> {
     Box::new(CelString::from(text))

@@ -11,6 +11,7 @@ pub(crate) enum Variable {
     Complete,
     Database,
     Effects,
+    Http,
     Identity,
     Kind,
     MaskedColumns,
@@ -25,11 +26,12 @@ pub(crate) enum Variable {
 }
 
 impl Variable {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Application,
         Self::Complete,
         Self::Database,
         Self::Effects,
+        Self::Http,
         Self::Identity,
         Self::Kind,
         Self::MaskedColumns,
@@ -49,6 +51,7 @@ impl Variable {
             Self::Complete => "complete",
             Self::Database => "database",
             Self::Effects => "effects",
+            Self::Http => "http",
             Self::Identity => "identity",
             Self::Kind => "kind",
             Self::MaskedColumns => "masked_columns",
@@ -78,6 +81,7 @@ impl Variable {
             | Self::User => Type::Text(Words::Free),
             Self::Complete => Type::Bool,
             Self::Effects => Type::list(Type::Text(Words::Effect)),
+            Self::Http => Type::Http,
             Self::Identity => Type::Identity,
             Self::MaskedColumns | Self::Tables => Type::list(Type::Text(Words::Free)),
             // Text or null.
@@ -124,6 +128,7 @@ pub(super) enum Type {
     Bool,
     Bytes,
     Double,
+    Http,
     Identity,
     Int,
     List(Box<Type>),
@@ -191,6 +196,7 @@ impl fmt::Display for Type {
             Self::Bool => "a boolean",
             Self::Bytes => "bytes",
             Self::Double | Self::Int | Self::Uint => "a number",
+            Self::Http => "the HTTP request",
             Self::Identity => "the identity",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ExplainedMask, ExplainedRule, Explanation, Outcome};
+use super::{ExplainedMask, ExplainedRule, ExplainedSubject, Explanation, Outcome};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,6 +60,19 @@ impl fmt::Display for Explanation {
             for mask in masks {
                 write!(f, "{mask}")?;
             }
+        }
+        if !self.subjects.is_empty() {
+            writeln!(f, "\nwhose data is shown, as the record will have it")?;
+        }
+        for ExplainedSubject {
+            policy,
+            relation,
+            what,
+            name,
+        } in &self.subjects
+        {
+            let of = relation.as_ref().map(|relation| format!("; {relation}"));
+            writeln!(f, "  {what} -> {name}:sub_… ({policy}{})", of.unwrap_or_default())?;
         }
         Ok(())
     }

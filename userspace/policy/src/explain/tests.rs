@@ -91,7 +91,7 @@ fn the_explanation_agrees_with_the_decision() {
         let request = world.request();
         let explanation = explain(&set, &request);
         let decision = set.effective(request.service, request.identity).decide(&request);
-        assert_eq!(explanation.decision, word(&decision.verdict));
+        assert_eq!(explanation.decision, decision.verdict.word());
         assert_eq!(explanation.rule.as_deref(), decision.rule.as_deref());
         let decides = explanation
             .rules

@@ -1,8 +1,11 @@
 use std::fs;
 
 use interdict_masking::TokenKey;
+use interdict_sql::{Effect, Effects};
 
 use super::*;
+use crate::request::Verdict;
+use crate::testkit::{World, set};
 
 fn file(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
@@ -93,10 +96,16 @@ fn keyed_masks_need_their_keys_except_offline() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].message.contains("no key named `ids`"), "{found:?}");
     assert_eq!((found[0].line, found[0].column), (3, 31));
-    assert!(PolicySet::load_offline(&path).is_ok());
+    assert!(PolicySet::load_with(&path, KeySource::Offline).is_ok());
+    let named = |name: &str| {
+        let names = [name.to_owned()].into_iter().collect();
+        PolicySet::load_with(&path, KeySource::Names(&names))
+    };
+    assert!(named("ids").is_ok());
+    assert_eq!(named("id").unwrap_err(), found);
     let key = TokenKey::new(&[7; 32]).unwrap();
     let keys: Keys = [("ids".to_owned(), key)].into_iter().collect();
-    let set = PolicySet::load_with(&path, &keys).unwrap();
+    let set = PolicySet::load_with(&path, KeySource::Keys(&keys)).unwrap();
     let effective = set.effective("s", &Identity::default());
     assert_eq!(
         effective
@@ -105,5 +114,34 @@ fn keyed_masks_need_their_keys_except_offline() {
             .mask
             .unbound_key(),
         None
+    );
+}
+
+#[test]
+fn a_policy_that_is_only_tried_decides_nothing_and_says_what_it_would() {
+    let enforced = "name: a\nrules:\n  - name: no-drops\n    when: '\"drop\" in effects'\n    then: deny\n";
+    let tried = "name: b\nmode: dry-run\ndefault: deny\nmask:\n  - columns: ['*.ssn']\n    with: redact\n  - detect: [email]\n    with: redact\n";
+    let set = set(&[enforced, tried]);
+    let mut world = World {
+        effects: Effects::of(&[Effect::Read]),
+        ..World::default()
+    };
+    let effective = set.effective("clinic", &world.identity);
+    let decision = effective.decide(&world.request());
+    assert_eq!(decision.verdict, Verdict::Allow);
+    assert!(!effective.masks_columns() && effective.detection().is_none());
+    assert_eq!(
+        effective.would(&world.request(), &decision).as_deref(),
+        Some("would_deny:b/default")
+    );
+    // What is refused already, by the same rule, is nothing new.
+    world.effects = Effects::of(&[Effect::Drop]);
+    let decision = effective.decide(&world.request());
+    assert_eq!(
+        (
+            decision.verdict.clone(),
+            effective.would(&world.request(), &decision)
+        ),
+        (Verdict::Deny, None)
     );
 }
