@@ -10,7 +10,8 @@
 //!
 //! | name | when |
 //! |---|---|
-//! | `pod:UID` | the cgroup is a Kubernetes pod's (its namespace and name need the cluster's API, which this room never asks) |
+//! | `oidc:ENTRY:SUBJECT` | a token was verified: the entry of the settings and the token's `sub`, such as `oidc:cluster:system:serviceaccount:er:triage` |
+//! | `pod:UID` | the cgroup is a Kubernetes pod's (whose namespace and name are facts where the cluster's API told of them) |
 //! | `container:ID` | the cgroup is a container's; the first 12 digits of the id |
 //! | `unit:NAME` | the cgroup is a systemd system service's, for example `unit:billing.service` |
 //! | `user:NAME` | `/etc/passwd` of the host names the uid |
@@ -22,18 +23,28 @@
 
 mod command;
 mod digest;
+mod environment;
 mod facts;
 mod identity;
+mod lineage;
+mod login;
+mod oidc;
 mod placement;
+mod pods;
 mod process;
 mod resolver;
 mod stat;
+mod token;
 mod users;
 
 pub use self::facts::{Caller, Facts};
 pub use self::identity::{Attestation, Identity, Process};
+pub use self::lineage::{Lineage, Origin};
+pub use self::login::{LoggedIn, LoginExpected, verify_login};
+pub use self::oidc::{Concerns, FetchKeys, KeySource, Oidc, Provider, Refusal, TokenSource, check_keys};
 pub use self::placement::{Container, Placement};
-pub use self::resolver::{Limits, Resolver};
+pub use self::pods::{Pod, Pods};
+pub use self::resolver::{Limits, Resolver, Sources};
 
 /// Why something about a process could not be read. Reported as flags and in the log, never to the caller.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,10 @@ use nix::sys::stat::Mode;
 use crate::ProcessError;
 use crate::stat::Stat;
 
+mod root;
+
+pub(crate) use self::root::read_file;
+
 /// Bytes of a small `/proc` file that are worth reading.
 const SMALL_FILE: u64 = 64 * 1024;
 
@@ -66,6 +70,14 @@ impl ProcessDirectory {
     pub(crate) fn comm(&self) -> Result<String, ProcessError> {
         let bytes = self.read("comm", "comm", SMALL_FILE)?;
         Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    }
+
+    /// Who logged in before the process was started (the kernel's audit uid), if somebody did.
+    pub(crate) fn login(&self) -> Option<u32> {
+        let bytes = self.read("loginuid", "loginuid", SMALL_FILE).ok()?;
+        let uid = String::from_utf8_lossy(&bytes).trim().parse().ok()?;
+        // (uid_t) -1: nobody.
+        (uid != u32::MAX).then_some(uid)
     }
 
     /// At most `limit` bytes of the command line, arguments ended by NUL, and whether there was more.

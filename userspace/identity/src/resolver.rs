@@ -1,15 +1,23 @@
 //! From facts to an identity.
 
+mod ancestry;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::digest::{Digests, Hashed};
+use crate::oidc::{Absent, Bearer};
 use crate::process::ProcessDirectory;
+use crate::stat::Stat;
 use crate::users::Users;
-use crate::{Attestation, Caller, Facts, Identity, Placement, Process, ProcessError, command};
+use crate::{
+    Attestation, Caller, Facts, Identity, Lineage, Oidc, Placement, Pods, Process, ProcessError, command,
+    environment, oidc,
+};
 
 /// How much is read about one caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +43,24 @@ impl Default for Limits {
     }
 }
 
+/// What is known of callers besides what the kernel and `/proc` tell.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Whose tokens are believed.
+    pub oidc: Option<Arc<Oidc>>,
+    /// Variables of callers' environments that become facts.
+    pub environment: Vec<String>,
+    /// Who follows this node's pods.
+    pub pods: Option<Arc<dyn Pods>>,
+    /// Who has noted where processes come from.
+    pub lineage: Option<Arc<dyn Lineage>>,
+}
+
 /// Turns facts into identities. One for the daemon; all callers share its caches.
 #[derive(Debug)]
 pub struct Resolver {
     limits: Limits,
+    sources: Sources,
     users: Users,
     digests: Digests,
     /// Clock ticks a second, as `/proc` counts them.
@@ -51,19 +73,20 @@ pub struct Resolver {
 
 impl Default for Resolver {
     fn default() -> Self {
-        Self::new(Limits::default())
+        Self::new(Limits::default(), Sources::default())
     }
 }
 
 impl Resolver {
     /// With the host's `/proc` and `/etc/passwd`.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, sources: Sources) -> Self {
         let ticks = sysconf(SysconfVar::CLK_TCK)
             .ok()
             .flatten()
             .and_then(|ticks| u64::try_from(ticks).ok());
         Self {
             limits,
+            sources,
             users: Users::new(PathBuf::from("/etc/passwd")),
             digests: Digests::new(limits.digests, limits.executable),
             ticks: ticks.filter(|ticks| *ticks > 0).unwrap_or(100),
@@ -76,19 +99,25 @@ impl Resolver {
         }
     }
 
-    /// Finds out who is calling. Never fails: what cannot be read is missing, and flagged where that matters.
+    /// Finds out who is calling, for a connection to `service`. Never fails: what cannot be read is missing, and flagged
+    /// where that matters; see [`Identity::refusal`] for tokens that are required.
     ///
     /// Blocking: it reads `/proc` and, for an executable seen for the first time, the whole file. Call it from a thread
     /// that may block (`spawn_blocking`) and give it a time limit: an executable on a network or user-space file system
     /// can take as long as it likes.
-    pub fn resolve(&self, facts: &Facts) -> Identity {
+    pub fn resolve(&self, facts: &Facts, service: &str) -> Identity {
         match facts {
-            Facts::Address(address) => of_address(*address),
-            Facts::Kernel(caller) => self.of_caller(caller),
+            Facts::Address(address) => {
+                let mut identity = of_address(*address);
+                let process = Err(Absent::Address);
+                self.take_token(&mut identity, process, 0, None, service);
+                identity
+            }
+            Facts::Kernel(caller) => self.of_caller(caller, service),
         }
     }
 
-    fn of_caller(&self, caller: &Caller) -> Identity {
+    fn of_caller(&self, caller: &Caller, service: &str) -> Identity {
         let mut flags = Vec::new();
         let mut seen = Process {
             pid: caller.tgid,
@@ -101,11 +130,17 @@ impl Resolver {
             ..Process::default()
         };
         let mut mounts = None;
+        let mut variables = BTreeMap::new();
+        let mut process = Err(Absent::Gone);
+        let mut start_ticks = 0;
         match self.open(caller) {
-            Ok((directory, parent)) => {
+            Ok((directory, stat)) => {
                 seen.enriched = true;
                 mounts = directory.mount_namespace().ok();
-                self.enrich(&directory, parent, &mut seen, &mut flags);
+                self.enrich(&directory, stat, &mut seen, &mut flags);
+                variables = self.environment(&directory, &mut flags);
+                start_ticks = stat.start_ticks;
+                process = Ok(directory);
             }
             Err(error) => {
                 tracing::debug!(pid = caller.tgid, %error, "only the kernel's facts about the caller stand");
@@ -117,20 +152,92 @@ impl Resolver {
         seen.container_id = placement.container.as_ref().map(|container| container.id.clone());
         seen.pod_uid.clone_from(&placement.pod_uid);
 
+        let pod = self.sources.pods.as_ref().zip(seen.pod_uid.as_deref());
+        let mut labels = BTreeMap::new();
+        if let Some(pod) = pod.and_then(|(pods, uid)| pods.pod(uid)) {
+            (seen.pod, seen.namespace) = (Some(pod.name), Some(pod.namespace));
+            seen.service_account = pod.service_account;
+            labels = pod.labels;
+        }
+
         let mounts = mounts
             .zip(self.mounts.as_ref())
             .map(|(theirs, ours)| if theirs == *ours { "host" } else { "own" });
-        Identity {
-            name: name(&seen, &placement),
+        let mut facts = facts_of(caller, &seen, placement, mounts);
+        facts.extend(
+            labels
+                .into_iter()
+                .map(|(name, value)| (format!("label.{name}"), value)),
+        );
+        let mut identity = Identity {
+            name: name(&seen),
             attestation: Attestation::Kernel,
-            facts: facts_of(caller, &seen, placement, mounts),
+            facts,
+            claims: BTreeMap::new(),
             process: Some(seen),
             flags,
+            refusal: None,
+        };
+        for (name, value) in variables {
+            identity.facts.insert(format!("env.{name}"), value.clone());
+            identity.claims.insert(format!("env.{name}"), value);
+        }
+        let process = process.as_ref().map_err(|absent| *absent).and_then(|directory| {
+            let proven = caller.start_boot_ns != 0;
+            proven.then_some(directory).ok_or(Absent::Unproven)
+        });
+        let workload = caller.workload.as_deref();
+        self.take_token(&mut identity, process, start_ticks, workload, service);
+        identity
+    }
+
+    /// Lets the caller's token say who it is, if there is a sound one.
+    fn take_token(
+        &self,
+        identity: &mut Identity,
+        process: Result<&ProcessDirectory, Absent>,
+        start_ticks: u64,
+        workload: Option<&str>,
+        service: &str,
+    ) {
+        let Some(oidc) = &self.sources.oidc else {
+            return;
+        };
+        let pod_uid = identity
+            .process
+            .as_ref()
+            .and_then(|process| process.pod_uid.as_deref());
+        let established = oidc.establish(&Bearer {
+            process,
+            start_ticks,
+            workload,
+            service,
+            pod_uid,
+        });
+        identity.flags.extend(established.flags);
+        identity.refusal = established.refusal;
+        if let Some((provider, verified)) = established.verified {
+            oidc::take(&provider, &verified, identity);
         }
     }
 
-    /// Opens the process and makes sure that it is the one that connected; also gives its parent.
-    fn open(&self, caller: &Caller) -> Result<(ProcessDirectory, u32), ProcessError> {
+    fn environment(&self, directory: &ProcessDirectory, flags: &mut Vec<String>) -> BTreeMap<String, String> {
+        let names = &self.sources.environment;
+        if names.is_empty() {
+            return BTreeMap::new();
+        }
+        let Ok((bytes, truncated)) = directory.environment(environment::LONGEST) else {
+            flags.push("environment_unreadable".to_owned());
+            return BTreeMap::new();
+        };
+        if truncated {
+            flags.push("environment_truncated".to_owned());
+        }
+        environment::named(&bytes, names)
+    }
+
+    /// Opens the process and makes sure that it is the one that connected.
+    fn open(&self, caller: &Caller) -> Result<(ProcessDirectory, Stat), ProcessError> {
         let directory = ProcessDirectory::open(caller.tgid)?;
         let stat = directory.stat()?;
         if caller.start_boot_ns != 0 {
@@ -144,10 +251,10 @@ impl Resolver {
                 return Err(ProcessError::Gone(caller.tgid));
             }
         }
-        Ok((directory, stat.parent))
+        Ok((directory, stat))
     }
 
-    fn enrich(&self, directory: &ProcessDirectory, parent: u32, seen: &mut Process, flags: &mut Vec<String>) {
+    fn enrich(&self, directory: &ProcessDirectory, stat: Stat, seen: &mut Process, flags: &mut Vec<String>) {
         match directory.executable_path() {
             Ok((path, deleted)) => {
                 seen.executable = Some(path);
@@ -162,6 +269,7 @@ impl Resolver {
             }
             Err(_) => flags.push("executable_unreadable".to_owned()),
         }
+        seen.login_uid = directory.login();
         if let Ok((bytes, truncated)) = directory.command_line(self.limits.command) {
             let text = String::from_utf8_lossy(&bytes);
             let arguments = text.strip_suffix('\0').unwrap_or(&text);
@@ -173,38 +281,15 @@ impl Resolver {
         if seen.cgroup.is_none() {
             seen.cgroup = directory.cgroup().ok();
         }
-        if seen.started_at.is_none()
-            && let Ok(stat) = directory.stat()
-        {
+        if seen.started_at.is_none() {
             seen.started_at = self.since_epoch(self.to_ns(stat.start_ticks));
         }
-        seen.ancestry = self.ancestry(directory, parent);
-    }
-
-    /// Executables from the parent upwards. A parent that started after its child is another process with the same number.
-    fn ancestry(&self, child: &ProcessDirectory, mut parent: u32) -> Vec<String> {
-        let mut ancestry = Vec::new();
-        let Ok(mut child_start) = child.stat().map(|stat| stat.start_ticks) else {
-            return ancestry;
-        };
-        while parent != 0 && ancestry.len() < self.limits.ancestors {
-            let Ok(directory) = ProcessDirectory::open(parent) else {
-                break;
-            };
-            let Ok(stat) = directory.stat() else { break };
-            if stat.start_ticks > child_start {
-                break;
-            }
-            let shown = match (directory.executable_path(), directory.comm()) {
-                (Ok((path, _)), _) => path,
-                (Err(_), Ok(comm)) => format!("[{comm}]"),
-                (Err(_), Err(_)) => break,
-            };
-            ancestry.push(shown);
-            child_start = stat.start_ticks;
-            parent = stat.parent;
+        let lineage = self.sources.lineage.as_deref();
+        let ancestry = ancestry::of(seen.pid, stat, self.limits.ancestors, lineage);
+        seen.ancestry = ancestry.names;
+        if ancestry.partial {
+            flags.push("ancestry_partial".to_owned());
         }
-        ancestry
     }
 
     /// As the kernel does it for `/proc/PID/stat`.
@@ -243,19 +328,21 @@ fn of_address(address: IpAddr) -> Identity {
             ("address".to_owned(), address),
             ("attestation".to_owned(), Attestation::Address.as_str().to_owned()),
         ]),
+        claims: BTreeMap::new(),
         process: None,
         flags: Vec::new(),
+        refusal: None,
     }
 }
 
 /// The rule is on the crate's page.
-fn name(seen: &Process, placement: &Placement) -> String {
+fn name(seen: &Process) -> String {
     let service = |unit: &&String| unit.ends_with(".service") && !unit.starts_with("user@");
-    if let Some(uid) = &placement.pod_uid {
+    if let Some(uid) = &seen.pod_uid {
         format!("pod:{uid}")
-    } else if let Some(container) = &placement.container {
-        format!("container:{}", container.id.get(..12).unwrap_or(&container.id))
-    } else if let Some(unit) = placement.unit.as_ref().filter(service) {
+    } else if let Some(container) = &seen.container_id {
+        format!("container:{}", container.get(..12).unwrap_or(container))
+    } else if let Some(unit) = seen.unit.as_ref().filter(service) {
         format!("unit:{unit}")
     } else if let Some(user) = &seen.user {
         format!("user:{user}")
@@ -295,6 +382,9 @@ fn facts_of(
         ("container_id", container_id),
         ("container_runtime", runtime.flatten().map(str::to_owned)),
         ("pod_uid", pod_uid),
+        ("pod", seen.pod.clone()),
+        ("namespace", seen.namespace.clone()),
+        ("service_account", seen.service_account.clone()),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
@@ -302,4 +392,4 @@ fn facts_of(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

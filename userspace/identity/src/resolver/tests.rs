@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::*;
 
 /// A child that is ended with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         // A file just written cannot be executed while another test's child, on its way to exec, still has it open.
         Self(wait_for(|| match command.stdin(Stdio::null()).spawn() {
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => None,
@@ -26,7 +26,7 @@ impl Drop for Running {
 }
 
 /// The facts about a process as the connect hook would have them: its start to the tick, plus some nanoseconds.
-fn facts(pid: u32) -> Caller {
+pub(crate) fn facts(pid: u32) -> Caller {
     let stat = ProcessDirectory::open(pid).unwrap().stat().unwrap();
     Caller {
         tgid: pid,
@@ -41,7 +41,7 @@ fn facts(pid: u32) -> Caller {
     }
 }
 
-fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(found) = check() {
@@ -53,7 +53,7 @@ fn wait_for<T>(mut check: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Waits until the child runs what it was asked to run: between fork and exec it still is this test.
-fn settled(pid: u32, executable_ends_with: &str) {
+pub(crate) fn settled(pid: u32, executable_ends_with: &str) {
     wait_for(|| {
         let directory = ProcessDirectory::open(pid).ok()?;
         let (path, _) = directory.executable_path().ok()?;
@@ -67,7 +67,7 @@ fn a_real_process_is_described() {
     let child = Running::start(Command::new("sleep").arg("60").arg0("PGPASSWORD=hidden"));
     let pid = child.0.id();
     settled(pid, "sleep");
-    let identity = Resolver::default().resolve(&Facts::Kernel(facts(pid)));
+    let identity = Resolver::default().resolve(&Facts::Kernel(facts(pid)), "clinic");
 
     let process = identity.process.as_ref().unwrap();
     let binary = fs::read_link(format!("/proc/{pid}/exe")).unwrap();
@@ -119,10 +119,11 @@ fn a_reused_process_id_is_not_believed() {
         caller.start_boot_ns + 10_000_000,
         caller.start_boot_ns - 10_000_000,
     ] {
-        let identity = resolver.resolve(&Facts::Kernel(Caller {
+        let facts = Facts::Kernel(Caller {
             start_boot_ns: other,
             ..caller.clone()
-        }));
+        });
+        let identity = resolver.resolve(&facts, "clinic");
         let process = identity.process.unwrap();
         assert!(!process.enriched);
         assert_eq!(
@@ -135,7 +136,13 @@ fn a_reused_process_id_is_not_believed() {
         assert_eq!(process.user.as_deref(), Some("root"));
     }
     caller.start_boot_ns = 0;
-    assert!(resolver.resolve(&Facts::Kernel(caller)).process.unwrap().enriched);
+    assert!(
+        resolver
+            .resolve(&Facts::Kernel(caller), "clinic")
+            .process
+            .unwrap()
+            .enriched
+    );
 }
 
 #[test]
@@ -145,7 +152,7 @@ fn a_process_that_ended_is_not_guessed_at() {
     let caller = facts(child.0.id());
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    let identity = Resolver::default().resolve(&Facts::Kernel(caller));
+    let identity = Resolver::default().resolve(&Facts::Kernel(caller), "clinic");
     assert_eq!(identity.flags, ["process_gone"]);
     assert!(!identity.process.unwrap().enriched);
 }
@@ -183,7 +190,13 @@ fn a_thread_vouches_for_its_process() {
         start_boot_ns: start * 10_000_000,
         ..Caller::default()
     };
-    assert!(resolver.resolve(&Facts::Kernel(caller)).process.unwrap().enriched);
+    assert!(
+        resolver
+            .resolve(&Facts::Kernel(caller), "clinic")
+            .process
+            .unwrap()
+            .enriched
+    );
     drop(release);
     thread.join().unwrap();
 }
@@ -204,7 +217,7 @@ fn ancestors_are_listed_nearest_first() {
     let sleep = find_child(inner);
     settled(sleep, "sleep");
     let shell = fs::read_link(format!("/proc/{inner}/exe")).unwrap();
-    let identity = Resolver::default().resolve(&Facts::Kernel(facts(sleep)));
+    let identity = Resolver::default().resolve(&Facts::Kernel(facts(sleep)), "clinic");
     let ancestry = identity.process.unwrap().ancestry;
     let own = std::env::current_exe().unwrap();
     assert_eq!(
@@ -215,11 +228,11 @@ fn ancestors_are_listed_nearest_first() {
             own.to_str().unwrap()
         ]
     );
-    let short = Resolver::new(Limits {
+    let limits = Limits {
         ancestors: 1,
         ..Limits::default()
-    })
-    .resolve(&Facts::Kernel(facts(sleep)));
+    };
+    let short = Resolver::new(limits, Sources::default()).resolve(&Facts::Kernel(facts(sleep)), "clinic");
     assert_eq!(short.process.unwrap().ancestry.len(), 1);
     // Killing the outer shell leaves the others.
     let _ = Command::new("kill")
@@ -237,7 +250,7 @@ fn a_removed_executable_is_flagged_and_still_hashed() {
     let child = Running::start(Command::new(&copy).arg("60"));
     settled(child.0.id(), "agent");
     fs::remove_file(&copy).unwrap();
-    let identity = Resolver::default().resolve(&Facts::Kernel(facts(child.0.id())));
+    let identity = Resolver::default().resolve(&Facts::Kernel(facts(child.0.id())), "clinic");
     let process = identity.process.unwrap();
     assert_eq!(process.executable.as_deref(), copy.to_str());
     assert!(process.executable_digest.is_some());
@@ -248,12 +261,13 @@ fn a_removed_executable_is_flagged_and_still_hashed() {
 fn limits_hold() {
     let child = Running::start(Command::new("sleep").arg("60").arg0("s".repeat(500)));
     settled(child.0.id(), "sleep");
-    let resolver = Resolver::new(Limits {
+    let limits = Limits {
         executable: 10,
         command: 100,
         ..Limits::default()
-    });
-    let identity = resolver.resolve(&Facts::Kernel(facts(child.0.id())));
+    };
+    let resolver = Resolver::new(limits, Sources::default());
+    let identity = resolver.resolve(&Facts::Kernel(facts(child.0.id())), "clinic");
     assert_eq!(identity.flags, ["executable_too_large", "command_truncated"]);
     let process = identity.process.unwrap();
     assert_eq!(process.executable_digest, None);
@@ -292,15 +306,74 @@ fn names_follow_the_rule() {
             ..Caller::default()
         };
         assert_eq!(
-            resolver.resolve(&Facts::Kernel(caller)).name,
+            resolver.resolve(&Facts::Kernel(caller), "clinic").name,
             expected,
             "{cgroup}"
         );
     }
-    let mapped = resolver.resolve(&Facts::Address("::ffff:10.0.0.1".parse().unwrap()));
+    let mapped = resolver.resolve(&Facts::Address("::ffff:10.0.0.1".parse().unwrap()), "clinic");
     assert_eq!(
         (mapped.name.as_str(), mapped.attestation),
         ("address:10.0.0.1", Attestation::Address)
     );
     assert_eq!(mapped.process, None);
+}
+
+#[derive(Debug)]
+struct OnePod;
+
+impl Pods for OnePod {
+    fn pod(&self, uid: &str) -> Option<crate::Pod> {
+        (uid == POD).then(|| crate::Pod {
+            name: "triage-0".to_owned(),
+            namespace: "er".to_owned(),
+            service_account: Some("triage".to_owned()),
+            labels: BTreeMap::from([("app".to_owned(), "triage".to_owned())]),
+        })
+    }
+}
+
+const POD: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+
+#[test]
+fn what_the_cluster_and_the_environment_say_are_facts_of_their_own() {
+    let child = Running::start(
+        Command::new("sleep")
+            .arg("60")
+            .env("RUN_ID", "r-1")
+            .env("SECRET", "x"),
+    );
+    settled(child.0.id(), "sleep");
+    let sources = Sources {
+        environment: vec!["RUN_ID".to_owned(), "MISSING".to_owned()],
+        pods: Some(Arc::new(OnePod)),
+        ..Sources::default()
+    };
+    let resolver = Resolver::new(Limits::default(), sources);
+    let mut caller = facts(child.0.id());
+    caller.cgroup_path = Some(format!("/kubepods/pod{POD}/x"));
+    let identity = resolver.resolve(&Facts::Kernel(caller.clone()), "clinic");
+    for (fact, expected) in [
+        ("pod", Some("triage-0")),
+        ("namespace", Some("er")),
+        ("service_account", Some("triage")),
+        ("label.app", Some("triage")),
+        ("env.RUN_ID", Some("r-1")),
+        ("env.MISSING", None),
+        ("env.SECRET", None),
+    ] {
+        assert_eq!(identity.facts.get(fact).map(String::as_str), expected, "{fact}");
+    }
+    let process = identity.process.unwrap();
+    assert_eq!(process.pod.as_deref(), Some("triage-0"));
+    assert_eq!(process.service_account.as_deref(), Some("triage"));
+    assert_eq!(
+        identity.claims,
+        BTreeMap::from([("env.RUN_ID".to_owned(), "r-1".to_owned())])
+    );
+    assert_eq!(identity.name, format!("pod:{POD}"), "neither is a proof");
+
+    caller.cgroup_path = Some("/kubepods/pod11111111-4e5f-6071-8293-a4b5c6d7e8f9/x".to_owned());
+    let identity = resolver.resolve(&Facts::Kernel(caller), "clinic");
+    assert!(!identity.facts.contains_key("pod"), "{:?}", identity.facts);
 }
