@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray, MapArray, PrimitiveArray,
-    RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray, MapArray,
+    PrimitiveArray, RecordBatch, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::extension::Uuid as UuidExtension;
@@ -70,6 +70,7 @@ fn data_type(kind: &Kind) -> DataType {
         Kind::Text => DataType::Utf8,
         Kind::Uuid => DataType::FixedSizeBinary(16),
         Kind::Bytes(size) => DataType::FixedSizeBinary(*size),
+        Kind::Blob => DataType::Binary,
         Kind::List(element) => DataType::List(Arc::new(field(ELEMENT, element, true))),
         Kind::Map(value) => DataType::Map(
             Arc::new(Field::new(ENTRIES, DataType::Struct(entries(value)), false)),
@@ -125,6 +126,7 @@ fn array(kind: &Kind, cells: &[&Value]) -> Result<ArrayRef, ArrowError> {
             let bytes = each(kind, cells, Value::as_bytes)?.into_iter();
             Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(bytes, size)?)
         }
+        Kind::Blob => Arc::new(BinaryArray::from(each(kind, cells, Value::as_bytes)?)),
         Kind::List(element) => {
             let lists = each(kind, cells, |cell| {
                 if let Value::List(values) = cell {
@@ -204,6 +206,7 @@ pub(crate) fn cell(array: &dyn Array, row: usize) -> Option<Value> {
         DataType::FixedSizeBinary(_) => {
             Value::Bytes(down::<FixedSizeBinaryArray>(array)?.value(row).to_vec())
         }
+        DataType::Binary => Value::Blob(down::<BinaryArray>(array)?.value(row).to_vec()),
         DataType::List(_) => {
             let values = down::<ListArray>(array)?.value(row);
             Value::List(

@@ -3,6 +3,7 @@
 mod open;
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,8 +15,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::commit::{self, Command};
 use crate::journal::reader::Limit;
-use crate::keeper::thread::Ask;
-use crate::{AuditError, Config};
+use crate::keeper::thread::{Ask, Reply};
+use crate::{AuditError, Because, Config, GrantState, PublicKey, Retained, Retention, Timing};
 
 /// An open audit directory. Clones are handles to the same; the last one dropped ends it, leaving what is not sealed
 /// to the journal.
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Semaphore,
     pub(crate) failed: AtomicBool,
     pub(crate) health: Mutex<Health>,
+    /// How long the disk took to make the journal durable.
+    pub(crate) syncs: Timing,
     pub(crate) limit: Mutex<Limit>,
     /// Whether the keeper was told already that there is more.
     pub(crate) rung: AtomicBool,
@@ -122,6 +125,14 @@ impl Audit {
         self.inner.flush().await
     }
 
+    /// The grants that are not over, or not reviewed though somebody should, with what they were used for so far.
+    ///
+    /// # Errors
+    /// The journal can't be read back, or the audit is closed.
+    pub async fn grants(&self) -> Result<Vec<GrantState>, AuditError> {
+        self.inner.ask(Ask::Grants).await
+    }
+
     /// Seals all complete rows, so that Parquet readers see them.
     ///
     /// # Errors
@@ -129,6 +140,31 @@ impl Audit {
     pub async fn rotate(&self) -> Result<(), AuditError> {
         self.flush().await?;
         self.inner.seal().await
+    }
+
+    /// Deletes the segments whose time is over at `now` and that no legal hold reaches, each with a signed receipt.
+    ///
+    /// # Errors
+    /// There is no key, the journal can't be read back, a receipt can't be written or a file can't be removed.
+    pub async fn retain(
+        &self,
+        retention: Retention,
+        now: Micros,
+        because: Because,
+    ) -> Result<Retained, AuditError> {
+        // What was said about holds until now counts.
+        self.flush().await?;
+        let what = Box::new((retention, now, because));
+        self.inner.ask(|reply| Ask::Retain(what, reply)).await
+    }
+
+    /// Makes a new key, has the old one name it, and puts it in the place of the old one's file.
+    ///
+    /// # Errors
+    /// There is no key, or a file can't be written.
+    pub async fn rotate_key(&self, path: &Path) -> Result<PublicKey, AuditError> {
+        self.flush().await?;
+        self.inner.ask(|reply| Ask::Rotate(path.to_owned(), reply)).await
     }
 
     /// Ends what is open (status `unknown`, end reason `shutdown`), seals everything and stops. Appends fail from here
@@ -144,6 +180,17 @@ impl Audit {
         let outcome = inner.finish().await;
         inner.stop();
         outcome
+    }
+
+    /// How long the disk took, each time that the journal was made durable.
+    pub fn syncs(&self) -> &Timing {
+        &self.inner.shared.syncs
+    }
+
+    /// Bytes of appends that wait to be written.
+    pub fn queued_bytes(&self) -> usize {
+        let free = self.inner.shared.queue.available_permits();
+        self.inner.queue_bytes.saturating_sub(free)
     }
 
     /// How the audit does, for metrics and readiness.
@@ -180,22 +227,22 @@ impl Inner {
     }
 
     async fn seal(&self) -> Result<(), AuditError> {
-        let (reply, sealed) = oneshot::channel();
+        self.ask(Ask::Seal).await
+    }
+
+    /// Asks the keeper.
+    async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, AuditError> {
+        let (reply, answer) = oneshot::channel();
         self.shared
             .keeper
-            .send(Ask::Seal(reply))
+            .send(ask(reply))
             .map_err(|_| AuditError::Closed)?;
-        sealed.await.map_err(|_| AuditError::Closed)?
+        answer.await.map_err(|_| AuditError::Closed)?
     }
 
     async fn finish(&self) -> Result<(), AuditError> {
         self.flush().await?;
-        let (reply, endings) = oneshot::channel();
-        self.shared
-            .keeper
-            .send(Ask::Endings(reply))
-            .map_err(|_| AuditError::Closed)?;
-        let endings = endings.await.map_err(|_| AuditError::Closed)??;
+        let endings = self.ask(Ask::Endings).await?;
         let mut frames = Vec::new();
         for record in &endings {
             commit::frame(record, &mut frames)?;

@@ -8,20 +8,20 @@ use sha2::{Digest as _, Sha256};
 use crate::value::{Hash, Value};
 
 /// What the encoding starts with. The digit is the version.
-const PREFIX: &[u8] = b"interdict-audit-row-1\0";
+pub(crate) const PREFIX: &[u8] = b"interdict-audit-row-1\0";
 
 /// What the first row of a table has for `previous_hash`.
 pub(crate) const GENESIS: Hash = [0; 32];
 
-const NULL: u8 = 0;
-const BOOL: u8 = 1;
-const INTEGER: u8 = 2;
-const TIME: u8 = 3;
-const TEXT: u8 = 4;
-const BYTES: u8 = 5;
-const LIST: u8 = 6;
-const MAP: u8 = 7;
-const STRUCT: u8 = 8;
+pub(crate) const NULL: u8 = 0;
+pub(crate) const BOOL: u8 = 1;
+pub(crate) const INTEGER: u8 = 2;
+pub(crate) const TIME: u8 = 3;
+pub(crate) const TEXT: u8 = 4;
+pub(crate) const BYTES: u8 = 5;
+pub(crate) const LIST: u8 = 6;
+pub(crate) const MAP: u8 = 7;
+pub(crate) const STRUCT: u8 = 8;
 
 /// The hash of a row. `columns` may hold `hash` itself, which is passed over, and may be in any order.
 pub(crate) fn hash<'a>(
@@ -44,12 +44,12 @@ pub(crate) fn encode<'a>(
     fields(columns.filter(|(name, _)| *name != "hash"), out);
 }
 
-fn length(length: usize, out: &mut Vec<u8>) {
+pub(crate) fn length(length: usize, out: &mut Vec<u8>) {
     // A cell of 4 GiB can't be: the journal takes no entry that large.
     out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }
 
-fn text(value: &str, out: &mut Vec<u8>) {
+pub(crate) fn text(value: &str, out: &mut Vec<u8>) {
     length(value.len(), out);
     out.extend_from_slice(value.as_bytes());
 }
@@ -81,7 +81,7 @@ fn cell(value: &Value, out: &mut Vec<u8>) {
             out.push(TEXT);
             text(value, out);
         }
-        Value::Bytes(value) => {
+        Value::Bytes(value) | Value::Blob(value) => {
             out.push(BYTES);
             length(value.len(), out);
             out.extend_from_slice(value);

@@ -1,25 +1,38 @@
-//! The checkpoint: the fold as of the last seal, so that the journal before it can go.
+//! The checkpoint: the fold as of the last publishing and the last seal's number, so that the journal before it can go.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::AuditError;
 use crate::fold::Fold;
 use crate::journal::file::sync_directory;
+use crate::seal::sealer::SealAt;
 use crate::value::hex;
+
+/// What is written down.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Checkpoint<F = Fold> {
+    #[serde(flatten)]
+    pub(crate) fold: F,
+    /// The last seal.
+    #[serde(default)]
+    pub(crate) seal: Option<SealAt>,
+}
 
 pub(crate) fn path(journal: &Path) -> PathBuf {
     journal.join("checkpoint.json")
 }
 
 /// Writes it: a line with the SHA-256 of the rest, then JSON. The old one stands until the new one is whole.
-pub(crate) fn write(journal: &Path, fold: &Fold) -> Result<(), AuditError> {
+pub(crate) fn write(journal: &Path, fold: &Fold, seal: Option<SealAt>) -> Result<(), AuditError> {
     let path = path(journal);
     let new = path.with_extension("json.new");
-    let json = serde_json::to_vec(fold).map_err(|error| AuditError::Serialise(error.to_string()))?;
+    let json = serde_json::to_vec(&Checkpoint { fold, seal })
+        .map_err(|error| AuditError::Serialise(error.to_string()))?;
     let mut file = File::create(&new).map_err(AuditError::io("create", &new))?;
     file.write_all(format!("{}\n", hex(&Sha256::digest(&json))).as_bytes())
         .and_then(|()| file.write_all(&json))
@@ -30,7 +43,7 @@ pub(crate) fn write(journal: &Path, fold: &Fold) -> Result<(), AuditError> {
 }
 
 /// Reads it; `None` if there is none yet.
-pub(crate) fn read(journal: &Path) -> Result<Option<Fold>, AuditError> {
+pub(crate) fn read(journal: &Path) -> Result<Option<Checkpoint>, AuditError> {
     let path = path(journal);
     let text = match std::fs::read(&path) {
         Ok(text) => text,

@@ -242,7 +242,9 @@ impl Writer {
             return Ok(());
         }
         if self.durable.saturating_add(1) < self.next {
+            let began = Instant::now();
             self.file.sync()?;
+            self.shared.syncs.record(began.elapsed());
             self.group.clear();
             self.unsynced.clear();
             self.publish();

@@ -1,9 +1,11 @@
 //! The settings of the `audit:` section, and who we are.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::AuditError;
+use crate::observer::Observers;
+use crate::{AuditError, SealKey};
 
 /// When a [`crate::Ticket`] resolves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +32,45 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Bytes of appends that may wait for the journal before `append` waits itself.
     pub queue_bytes: usize,
+    /// Who sees rows as they complete.
+    pub observers: Observers,
     /// This host's name, on every row.
     pub host: String,
     /// The kernel's boot identifier, on every session.
     pub boot_id: String,
+    /// What seals are made with. `None`: what is published waits for the next run that has a key, and nothing is ever deleted.
+    pub seals: Option<Seals>,
+}
+
+/// What seals are made with.
+#[derive(Clone, Debug)]
+pub struct Seals {
+    /// The key.
+    pub key: Arc<SealKey>,
+    /// The key before it: if the last seal is that one's, the first thing done is to hand over.
+    pub previous: Option<Arc<SealKey>>,
+    /// Begin a new chain of keys: what an operator does who has lost the key.
+    pub new_chain: Option<NewChain>,
+}
+
+/// Why a chain of keys begins anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewChain {
+    /// Why.
+    pub reason: String,
+    /// Who does it.
+    pub by: String,
+}
+
+impl Seals {
+    /// With this key.
+    pub fn new(key: SealKey) -> Self {
+        Self {
+            key: Arc::new(key),
+            previous: None,
+            new_chain: None,
+        }
+    }
 }
 
 impl Config {
@@ -44,10 +81,12 @@ impl Config {
             durability: Durability::Strict,
             segment_rows: 1_000_000,
             segment_age: Duration::from_mins(5),
-            segment_bytes: 1 << 30,
+            segment_bytes: 256 << 20,
             queue_bytes: 32 << 20,
+            observers: Observers::default(),
             host: host.into(),
             boot_id: boot_id.into(),
+            seals: None,
         }
     }
 

@@ -5,8 +5,8 @@
 //! fast to write as JSON. The first byte is the version of this layout, the second says which record it is.
 
 use interdict_record::{
-    Event, LedgerEntry, PolicyLoaded, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,
-    StatementStarted,
+    ApprovalEvent, Event, Frame, GrantEvent, LedgerEntry, PolicyLoaded, Record, SessionDescribed,
+    SessionEnded, SessionStarted, StatementEnded, StatementStarted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,9 @@ impl Entry {
             Record::PolicyLoaded(value) => write(6, value, out),
             Record::Event(value) => write(7, value, out),
             Record::Ledger(value) => write(8, value, out),
+            Record::Approval(value) => write(9, value, out),
+            Record::Grant(value) => write(10, value, out),
+            Record::Frame(value) => write(11, value, out),
         }
     }
 
@@ -81,6 +84,9 @@ impl Entry {
             6 => Record::PolicyLoaded(rmp_serde::from_slice::<Box<PolicyLoaded>>(rest).map_err(bad)?),
             7 => Record::Event(rmp_serde::from_slice::<Box<Event>>(rest).map_err(bad)?),
             8 => Record::Ledger(rmp_serde::from_slice::<Box<LedgerEntry>>(rest).map_err(bad)?),
+            9 => Record::Approval(rmp_serde::from_slice::<Box<ApprovalEvent>>(rest).map_err(bad)?),
+            10 => Record::Grant(rmp_serde::from_slice::<Box<GrantEvent>>(rest).map_err(bad)?),
+            11 => Record::Frame(rmp_serde::from_slice::<Box<Frame>>(rest).map_err(bad)?),
             _ => {
                 return Err(format!(
                     "an entry of kind {kind}, which this program does not know"

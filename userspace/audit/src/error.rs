@@ -58,6 +58,9 @@ pub enum AuditError {
     /// The audit was closed.
     #[error("the audit is closed")]
     Closed,
+    /// A key can't be had or used. Shows nothing of a key but its name.
+    #[error("the key of the seals: {0}")]
+    Key(String),
     /// A setting can't be used.
     #[error("audit settings: {0}")]
     Config(&'static str),

@@ -1,15 +1,19 @@
 //! The journal's records folded into rows. Nothing but the entries decides what comes out, so a replay after a crash
 //! gives the same rows, with the same `seq` and the same hashes.
 
+mod people;
+
 use std::collections::BTreeMap;
 
 use interdict_record::{
-    Event, Micros, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
+    ApprovalEvent, Event, Micros, Record, SessionDescribed, SessionEnded, SessionStarted, StatementEnded,
+    StatementStarted,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::entry::{Entry, Opened};
+use crate::grants;
 use crate::journal::reader::Gap;
 use crate::row::{self, Described, Head, Row};
 use crate::table::Table;
@@ -24,6 +28,10 @@ pub(crate) struct Fold {
     pub(crate) heads: BTreeMap<Table, Head>,
     pub(crate) sessions: BTreeMap<Uuid, OpenSession>,
     pub(crate) statements: BTreeMap<Uuid, Box<StatementStarted>>,
+    /// Approvals that nobody has decided upon, and those that may still be used, without what people were shown.
+    pub(crate) approvals: BTreeMap<Uuid, Box<ApprovalEvent>>,
+    /// Grants that are not over or not reviewed.
+    pub(crate) grants: grants::Open,
     pub(crate) opened: Opened,
     /// The latest time that a record named.
     pub(crate) latest: Micros,
@@ -115,6 +123,13 @@ impl Fold {
             Record::Event(event) => {
                 self.see(event.at);
                 self.event(*event, rows);
+            }
+            Record::Approval(event) => self.approval(*event, rows),
+            Record::Grant(event) => self.grant(*event, rows),
+            Record::Frame(frame) => {
+                self.see(frame.at);
+                let (at, cells) = (frame.at, row::frame(&self.opened.host, *frame));
+                self.link(Table::Frames, at, cells, rows);
             }
         }
     }
@@ -274,6 +289,9 @@ impl Fold {
             session.statements.push(id);
             session.totals[0] = session.totals[0].saturating_add(1);
         }
+        if let Some(grant) = started.grant_id.and_then(|grant| self.grants.get_mut(&grant)) {
+            grant.open.insert(id);
+        }
         self.statements.insert(id, started);
     }
 
@@ -301,9 +319,17 @@ impl Fold {
             session.totals[1] = session.totals[1].saturating_add(ended.rows);
             session.totals[2] = session.totals[2].saturating_add(ended.masked_cells);
         }
-        let at = started.requested_at;
+        let (at, grant) = (started.requested_at, started.grant_id);
+        if let Some(state) = grant.and_then(|grant| self.grants.get_mut(&grant))
+            && state.open.remove(&started.statement_id)
+        {
+            state.used.add(&started, &ended);
+        }
         let cells = row::statement(&self.opened.host, *started, Some(ended));
         self.link(Table::Statements, at, cells, rows);
+        if let Some(grant) = grant {
+            self.end_grant(grant, rows);
+        }
     }
 
     /// The records that end what is open. The time is the last that the journal knows: the daemon was alive then.
@@ -335,7 +361,18 @@ impl Fold {
                 ..SessionEnded::default()
             }))
         });
-        statements.chain(sessions).collect()
+        let event = match ending {
+            Ending::Crash => "restart",
+            Ending::Shutdown => "shutdown",
+        };
+        let approvals = self.approvals.values().map(|open| {
+            Record::Approval(Box::new(ApprovalEvent {
+                at: self.latest.max(open.at),
+                event: event.to_owned(),
+                ..(**open).clone()
+            }))
+        });
+        statements.chain(sessions).chain(approvals).collect()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::fold::Fold;
 use crate::journal::reader::{Gap, Item, Limit, Reader};
 use crate::journal::{self, FRAME_HEADER, file::sync_directory};
 use crate::row::Row;
+use crate::seal::sealer::{SealAt, Sealer};
 use crate::segment::build::{Builder, make_directory};
 use crate::segment::{self, read};
 use crate::table::Table;
@@ -27,9 +28,13 @@ struct Bounds {
 
 #[derive(Debug)]
 pub(crate) struct Keeper {
+    pub(crate) config: Config,
     directory: PathBuf,
-    host: String,
     bounds: Bounds,
+    /// The last seal that the checkpoint knows of.
+    pub(crate) known: Option<SealAt>,
+    /// `None`: there is no key.
+    pub(crate) sealer: Option<Sealer>,
     pub(crate) fold: Fold,
     reader: Reader,
     builder: Builder,
@@ -61,7 +66,10 @@ impl Keeper {
     /// Starts from the checkpoint.
     pub(crate) fn open(config: &Config) -> Result<Self, AuditError> {
         let journal = journal::directory(&config.directory);
-        let fold = checkpoint::read(&journal)?;
+        let (fold, known) = match checkpoint::read(&journal)? {
+            Some(checkpoint) => (Some(checkpoint.fold), checkpoint.seal),
+            None => (None, None),
+        };
         let files = journal::list(&journal).map_err(AuditError::io("list", &journal))?;
         if fold.is_none() && files.first().is_some_and(|(first, _)| *first != 1) {
             let path = checkpoint::path(&journal);
@@ -72,16 +80,26 @@ impl Keeper {
         }
         let fresh = fold.is_none() && files.is_empty();
         let fold = fold.unwrap_or_default();
-        let sealed = sealed(&config.directory, &fold)?;
-        if fresh && !sealed.is_empty() {
+        let published = sealed(&config.directory, &fold)?;
+        if fresh && !published.is_empty() {
             return Err(AuditError::damaged(
                 &journal,
                 "the journal is missing, but there are segments",
             ));
         }
+        let sealer = match &config.seals {
+            Some(seals) => Some(Sealer::open(config, seals, known)?),
+            None => None,
+        };
+        // A new chain begins once, whatever happens after.
+        let mut config = config.clone();
+        if let Some(seals) = &mut config.seals {
+            (seals.new_chain, seals.previous) = (None, None);
+        }
         Ok(Self {
             directory: config.directory.clone(),
-            host: config.host.clone(),
+            known,
+            sealer,
             bounds: Bounds {
                 rows: config.segment_rows,
                 age: config.segment_age,
@@ -90,20 +108,18 @@ impl Keeper {
             reader: Reader::open(&journal, fold.sequence.saturating_add(1))?,
             builder: Builder::new(&config.directory, &config.host)?,
             fold,
-            sealed,
+            sealed: published,
             damaged: BTreeSet::new(),
             gaps: Vec::new(),
             bytes: 0,
             rows: Vec::new(),
+            config,
         })
     }
 
     /// Starts over, forgetting what is only in memory.
     fn reopen(&mut self) -> Result<(), AuditError> {
-        let mut config = Config::new(&self.directory, &self.host, "");
-        (config.segment_rows, config.segment_age, config.segment_bytes) =
-            (self.bounds.rows, self.bounds.age, self.bounds.bytes);
-        *self = Self::open(&config)?;
+        *self = Self::open(&self.config.clone())?;
         Ok(())
     }
 
@@ -151,6 +167,10 @@ impl Keeper {
     /// Hands the new rows to the builder, but for those that are in Parquet already.
     fn keep(&mut self) -> Result<(), AuditError> {
         for row in self.rows.drain(..) {
+            self.config.observers.row(&row);
+            if let Some(sealer) = &mut self.sealer {
+                sealer.see(&row);
+            }
             match self.sealed.remove(&(row.table, row.seq)) {
                 None => self.builder.push(row)?,
                 Some((hash, _)) if hash == row.hash => {}
@@ -176,18 +196,33 @@ impl Keeper {
 
     /// How long until the oldest row must be sealed.
     fn patience(&self) -> Option<std::time::Duration> {
+        if self.sealer.as_ref().is_some_and(Sealer::is_behind) {
+            return Some(std::time::Duration::ZERO);
+        }
         self.builder
             .since
             .map(|since| self.bounds.age.saturating_sub(since.elapsed()))
     }
 
-    /// Publishes the complete rows, writes the checkpoint, and lets go of the journal before it.
+    /// Publishes the complete rows, seals them, writes the checkpoint, and lets go of the journal before it. In this order: until
+    /// the checkpoint says that rows are sealed, the journal has them, and a restart finds what is left to do.
     pub(crate) fn seal(&mut self) -> Result<(), AuditError> {
-        self.builder.publish()?;
-        let journal = journal::directory(&self.directory);
-        checkpoint::write(&journal, &self.fold)?;
+        let published = self.builder.publish()?;
+        if let Some(sealer) = &mut self.sealer {
+            sealer.publish(published, &self.fold)?;
+        }
+        self.checkpoint()?;
+        self.config.observers.published();
         self.bytes = 0;
-        self.prune(&journal)
+        self.prune(&journal::directory(&self.directory))
+    }
+
+    /// Writes down where everything stands. Only where all rows of the fold are published and sealed.
+    fn checkpoint(&mut self) -> Result<(), AuditError> {
+        if let Some(last) = self.sealer.as_ref().and_then(Sealer::last) {
+            self.known = Some(last);
+        }
+        checkpoint::write(&journal::directory(&self.directory), &self.fold, self.known)
     }
 
     /// Removes the journal files of which nothing is needed: another begins at or before the checkpoint's next entry.

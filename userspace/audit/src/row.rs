@@ -1,7 +1,10 @@
 //! Rows: the joined records as cells in the order of their table's columns.
 
+mod people;
+
 use interdict_record::{
-    Event, LedgerEntry, Micros, PolicyLoaded, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
+    Event, Frame, LedgerEntry, Micros, PolicyLoaded, RelationAccess, SessionEnded, SessionStarted,
+    StatementEnded, StatementStarted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -9,26 +12,42 @@ use crate::canonical;
 use crate::table::Table;
 use crate::value::{Hash, Value};
 
+pub(crate) use self::people::{approval, grant};
+
 /// A complete row, `seq` and hashes included.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    pub(crate) table: Table,
-    pub(crate) seq: u64,
+pub struct Row {
+    /// Whose row.
+    pub table: Table,
+    /// Its number in the table's chain on this host.
+    pub seq: u64,
     pub(crate) hash: Hash,
     /// The time of the table's time column.
-    pub(crate) at: Micros,
+    pub at: Micros,
     /// One a column of the table.
     pub(crate) values: Vec<Value>,
 }
 
 impl Row {
     /// The columns with their names.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.table
             .columns()
             .iter()
             .map(|column| column.name)
             .zip(&self.values)
+    }
+
+    /// A column by name; null if there is none.
+    pub fn get(&self, name: &str) -> &Value {
+        self.named()
+            .find(|(column, _)| *column == name)
+            .map_or(&Value::Null, |(_, value)| value)
+    }
+
+    /// The row's hash in hexadecimal: no other row of any table or host has it.
+    pub fn digest(&self) -> String {
+        crate::value::hex(&self.hash)
     }
 }
 
@@ -222,16 +241,8 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
         trace_id,
         mut flags,
     } = started;
-    let relations = relations
-        .into_iter()
-        .map(|relation| {
-            Value::Struct(vec![
-                ("name".to_owned(), relation.name.into()),
-                ("access".to_owned(), relation.access.into()),
-            ])
-        })
-        .collect();
-    let mut outcome = [const { Value::Null }; 9];
+    let relations = accesses(relations);
+    let mut outcome = [const { Value::Null }; 10];
     if let Some(ended) = ended {
         let StatementEnded {
             session_id: _,
@@ -249,6 +260,7 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
             rule: new_rule,
             message: new_message,
             flags: more,
+            subjects,
         } = ended;
         if let Some(new) = new_decision {
             // The decision changed while the result streamed: its rule and message come with it.
@@ -277,6 +289,11 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
             bytes.into(),
             masked_cells.into(),
             masked_by.into(),
+            if subjects.is_empty() {
+                Value::Null
+            } else {
+                subjects.into()
+            },
         ];
     }
     let [
@@ -289,6 +306,7 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
         bytes,
         masked_cells,
         masked_by,
+        subjects,
     ] = outcome;
     vec![
         host.to_owned().into(),
@@ -305,7 +323,7 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
         fingerprint.into(),
         parameters.into(),
         effects.into(),
-        Value::List(relations),
+        relations,
         columns,
         complete.into(),
         decision.into(),
@@ -323,6 +341,7 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
         masked_by,
         trace_id.into(),
         flags.into(),
+        subjects,
     ]
 }
 
@@ -392,6 +411,42 @@ pub(crate) fn ledger(host: &str, entry: LedgerEntry) -> Vec<Value> {
         Value::Integer(difference),
         flags.into(),
     ]
+}
+
+pub(crate) fn frame(host: &str, frame: Frame) -> Vec<Value> {
+    let Frame {
+        session_id,
+        statement_id,
+        ordinal,
+        direction,
+        at,
+        payload,
+        length,
+        digest,
+        flags,
+    } = frame;
+    vec![
+        host.to_owned().into(),
+        session_id.into(),
+        statement_id.into(),
+        ordinal.into(),
+        direction.into(),
+        Value::Time(at),
+        Value::Blob(payload),
+        length.into(),
+        digest.into(),
+        flags.into(),
+    ]
+}
+
+fn accesses(relations: Vec<RelationAccess>) -> Value {
+    let relations = relations.into_iter().map(|relation| {
+        Value::Struct(vec![
+            ("name".to_owned(), relation.name.into()),
+            ("access".to_owned(), relation.access.into()),
+        ])
+    });
+    Value::List(relations.collect())
 }
 
 fn add_flags(flags: &mut Vec<String>, more: Vec<String>) {

@@ -151,7 +151,9 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
             .into_values()
             .map(|started| row::statement(&fold.opened.host, *started, None))
             .collect(),
-        Table::Policies | Table::Admin | Table::Ledger => Vec::new(),
+        Table::Policies | Table::Admin | Table::Ledger | Table::Approvals | Table::Grants | Table::Frames => {
+            Vec::new()
+        }
     };
     let names = || table.columns().iter().map(|column| column.name.to_owned());
     let nulls = || std::iter::repeat(Value::Null);
@@ -161,7 +163,7 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
 }
 
 impl Scan {
-    fn step(&mut self) -> Result<Option<Cells>, AuditError> {
+    pub(crate) fn step(&mut self) -> Result<Option<Cells>, AuditError> {
         loop {
             let cells = if let Some(rows) = &mut self.rows {
                 match rows.next().transpose() {
@@ -176,7 +178,7 @@ impl Scan {
                     }
                 }
             } else if let Some(segment) = self.segments.pop_front() {
-                self.rows = Some(Rows::open(&segment.path)?);
+                self.rows = Some(Rows::open(&segment.path, self.filter.session_id)?);
                 continue;
             } else if let Some(cells) = self.tail.pop_front() {
                 cells

@@ -1,6 +1,10 @@
 //! Segments: Parquet files under `TABLE/date=YYYY-MM-DD/`, named `FIRST-LAST-HOST.parquet` by their `seq`.
 
 pub(crate) mod build;
+pub(crate) mod hashing;
+mod layout;
+#[cfg(test)]
+mod measure;
 pub(crate) mod read;
 
 use std::io::ErrorKind;

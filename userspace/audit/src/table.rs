@@ -22,6 +22,12 @@ pub enum Table {
     Admin,
     /// Connections by workload and service, as the kernel counts them and as the proxy does.
     Ledger,
+    /// One row for everything that happens to an approval: asked for, voted on, decided, used.
+    Approvals,
+    /// One row for everything that happens to a grant: created, ended with what it was used for, reviewed.
+    Grants,
+    /// What clients were sent, as they saw it.
+    Frames,
 }
 
 /// A column: its name and type. All but `seq` and the hashes may be null in Parquet, so that a later version can leave
@@ -34,12 +40,15 @@ pub(crate) struct Column {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Sessions,
         Self::Statements,
         Self::Policies,
         Self::Admin,
         Self::Ledger,
+        Self::Approvals,
+        Self::Grants,
+        Self::Frames,
     ];
 
     /// The table's name, which is its directory's.
@@ -50,6 +59,9 @@ impl Table {
             Self::Policies => "policies",
             Self::Admin => "admin",
             Self::Ledger => "ledger",
+            Self::Approvals => "approvals",
+            Self::Grants => "grants",
+            Self::Frames => "frames",
         }
     }
 
@@ -58,7 +70,9 @@ impl Table {
         match self {
             Self::Sessions => "started_at",
             Self::Statements => "requested_at",
-            Self::Policies | Self::Admin | Self::Ledger => "at",
+            Self::Policies | Self::Admin | Self::Ledger | Self::Approvals | Self::Grants | Self::Frames => {
+                "at"
+            }
         }
     }
 
@@ -69,19 +83,44 @@ impl Table {
             Self::Policies => 2,
             Self::Admin => 3,
             Self::Ledger => 4,
+            Self::Approvals => 5,
+            Self::Grants => 6,
+            Self::Frames => 7,
         }
     }
 
     pub(crate) fn columns(self) -> &'static [Column] {
-        static ALL: LazyLock<[Vec<Column>; 5]> =
-            LazyLock::new(|| [sessions(), statements(), policies(), admin(), ledger()]);
-        let [sessions, statements, policies, admin, ledger] = &*ALL;
+        static ALL: LazyLock<[Vec<Column>; 8]> = LazyLock::new(|| {
+            [
+                sessions(),
+                statements(),
+                policies(),
+                admin(),
+                ledger(),
+                approvals(),
+                grants(),
+                frames(),
+            ]
+        });
+        let [
+            sessions,
+            statements,
+            policies,
+            admin,
+            ledger,
+            approvals,
+            grants,
+            frames,
+        ] = &*ALL;
         match self {
             Self::Sessions => sessions,
             Self::Statements => statements,
             Self::Policies => policies,
             Self::Admin => admin,
             Self::Ledger => ledger,
+            Self::Approvals => approvals,
+            Self::Grants => grants,
+            Self::Frames => frames,
         }
     }
 }
@@ -100,7 +139,7 @@ impl FromStr for Table {
             .into_iter()
             .find(|table| table.name() == name)
             .ok_or(crate::AuditError::Config(
-                "no such table: sessions, statements, policies, admin or ledger",
+                "no such table: sessions, statements, policies, admin, ledger, approvals, grants or frames",
             ))
     }
 }
@@ -213,6 +252,7 @@ fn statements() -> Vec<Column> {
         ("masked_by", map(Integer)),
         ("trace_id", Text),
         ("flags", list(Text)),
+        ("subjects", list(Text)),
     ])
 }
 
@@ -257,4 +297,134 @@ fn ledger() -> Vec<Column> {
         ("difference", Integer),
         ("flags", list(Text)),
     ])
+}
+
+fn approvals() -> Vec<Column> {
+    use Kind::{Integer, Text, Time, Uuid};
+    columns([
+        ("host", Text),
+        ("at", Time),
+        ("event", Text),
+        ("approval_id", Uuid),
+        ("session_id", Uuid),
+        ("statement_id", Uuid),
+        ("service", Text),
+        ("identity", Text),
+        ("digest", Text),
+        ("fingerprint", Text),
+        ("policy", Text),
+        ("rule", Text),
+        ("mode", Text),
+        ("expires_at", Time),
+        ("protocol", Text),
+        ("attestation", Text),
+        ("claims", map(Text)),
+        ("workload", Text),
+        ("pid", Integer),
+        ("process_uid", Integer),
+        ("executable", Text),
+        ("command", Text),
+        ("ancestry", list(Text)),
+        ("database", Text),
+        ("db_user", Text),
+        ("application", Text),
+        ("kind", Text),
+        ("statement", Text),
+        ("parameters", list(Text)),
+        ("effects", list(Text)),
+        ("relations", list(texts(&["name", "access"]))),
+        ("rows", Integer),
+        ("bytes", Integer),
+        ("plan", Text),
+        ("message", Text),
+        ("approvers", list(Text)),
+        ("quorum", Integer),
+        ("vote", Text),
+        ("people", list(Text)),
+        ("uid", Integer),
+        ("login_uid", Integer),
+        ("via", Text),
+        ("reason", Text),
+        ("grant_id", Uuid),
+    ])
+}
+
+fn grants() -> Vec<Column> {
+    use Kind::{Bool, Integer, Text, Time, Uuid};
+    columns([
+        ("host", Text),
+        ("at", Time),
+        ("event", Text),
+        ("grant_id", Uuid),
+        ("person", Text),
+        ("uid", Integer),
+        ("login_uid", Integer),
+        ("via", Text),
+        ("reason", Text),
+        ("ticket", Text),
+        ("identities", list(Text)),
+        ("services", list(Text)),
+        ("effects", list(Text)),
+        ("relations", list(Text)),
+        ("columns", list(Text)),
+        ("row_limit", Integer),
+        ("starts_at", Time),
+        ("ends_at", Time),
+        ("approval_id", Uuid),
+        ("break_glass", Bool),
+        ("used_statements", Integer),
+        ("used_rows", Integer),
+        ("used_bytes", Integer),
+        ("used_from", Time),
+        ("used_until", Time),
+        ("used_effects", list(Text)),
+        ("used_relations", list(texts(&["name", "access"]))),
+        ("used_columns", list(Text)),
+        ("used_more", Bool),
+    ])
+}
+
+fn frames() -> Vec<Column> {
+    use Kind::{Blob, Integer, Text, Time, Uuid};
+    columns([
+        ("host", Text),
+        ("session_id", Uuid),
+        ("statement_id", Uuid),
+        ("ordinal", Integer),
+        ("direction", Text),
+        ("at", Time),
+        ("payload", Blob),
+        ("length", Integer),
+        ("digest", Text),
+        ("flags", list(Text)),
+    ])
+}
+
+impl Table {
+    /// The table's columns without a row, as a list for SELECT in DuckDB's words: for readers of a table that has no file.
+    pub fn sql_columns(self) -> String {
+        let columns = self.columns().iter().map(|column| {
+            let kind = sql(&column.kind);
+            format!("NULL::{kind} AS \"{}\"", column.name)
+        });
+        columns.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A type in DuckDB's words.
+fn sql(kind: &Kind) -> String {
+    match kind {
+        Kind::Bool => "BOOLEAN".to_owned(),
+        Kind::Integer => "BIGINT".to_owned(),
+        Kind::Time => "TIMESTAMPTZ".to_owned(),
+        Kind::Text => "VARCHAR".to_owned(),
+        Kind::Uuid => "UUID".to_owned(),
+        Kind::Bytes(_) | Kind::Blob => "BLOB".to_owned(),
+        Kind::List(element) => format!("{}[]", sql(element)),
+        Kind::Map(value) => format!("MAP(VARCHAR, {})", sql(value)),
+        Kind::Struct(fields) => {
+            let fields = fields.iter().map(|(name, kind)| format!("{name} {}", sql(kind)));
+            format!("STRUCT({})", fields.collect::<Vec<_>>().join(", "))
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A cell, and the kinds of cell. Everything that depends on a column's type goes through these two.
 
+use base64::Engine as _;
 use uuid::Uuid;
 
 use interdict_record::Micros;
@@ -9,20 +10,27 @@ pub(crate) type Hash = [u8; 32];
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// The column does not apply.
     Null,
+    /// A truth value.
     Bool(bool),
+    /// A number.
     Integer(i64),
     /// Microseconds since the Unix epoch.
     Time(Micros),
+    /// Text.
     Text(String),
     /// A UUID (16 bytes) or a hash (32).
     Bytes(Vec<u8>),
-    List(Vec<Value>),
+    /// Bytes of any length.
+    Blob(Vec<u8>),
+    /// Elements in their order.
+    List(Vec<Self>),
     /// Keys with their values, in the order stored.
-    Map(Vec<(String, Value)>),
+    Map(Vec<(String, Self)>),
     /// The values of the kind's fields, in the kind's order.
-    Struct(Vec<(String, Value)>),
+    Struct(Vec<(String, Self)>),
 }
 
 /// The type of a column.
@@ -35,6 +43,8 @@ pub(crate) enum Kind {
     Uuid,
     /// Bytes of this fixed length.
     Bytes(i32),
+    /// Bytes of any length.
+    Blob,
     List(Box<Kind>),
     /// Text to this.
     Map(Box<Kind>),
@@ -112,7 +122,8 @@ impl Value {
         value.map_or(Self::Null, Self::Time)
     }
 
-    pub(crate) fn as_text(&self) -> Option<&str> {
+    /// Text, if it is text.
+    pub fn as_text(&self) -> Option<&str> {
         if let Self::Text(text) = self {
             Some(text)
         } else {
@@ -120,7 +131,8 @@ impl Value {
         }
     }
 
-    pub(crate) fn as_integer(&self) -> Option<i64> {
+    /// A number, or a time in microseconds since the epoch.
+    pub fn as_integer(&self) -> Option<i64> {
         if let Self::Integer(value) | Self::Time(value) = self {
             Some(*value)
         } else {
@@ -128,16 +140,17 @@ impl Value {
         }
     }
 
-    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
-        if let Self::Bytes(bytes) = self {
+    /// The bytes of a UUID, a hash or a payload.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        if let Self::Bytes(bytes) | Self::Blob(bytes) = self {
             Some(bytes)
         } else {
             None
         }
     }
 
-    /// As a reader wants it: times in RFC 3339, UUIDs with dashes, hashes in hexadecimal.
-    pub(crate) fn to_json(&self) -> serde_json::Value {
+    /// As a reader wants it: times in RFC 3339, UUIDs with dashes, hashes in hexadecimal, other bytes in base64.
+    pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self {
             Self::Null => Json::Null,
@@ -152,6 +165,7 @@ impl Value {
                 Ok(id) => id.to_string(),
                 Err(_) => hex(bytes),
             }),
+            Self::Blob(bytes) => Json::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
             Self::List(values) => Json::Array(values.iter().map(Self::to_json).collect()),
             Self::Map(entries) | Self::Struct(entries) => Json::Object(
                 entries

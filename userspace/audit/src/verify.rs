@@ -2,16 +2,24 @@
 //! the daemon runs.
 
 mod report;
+mod sealed;
+mod seals;
 mod table;
+mod work;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::seal::sealer::SealAt;
+use crate::seal::store;
 use crate::table::Table;
 use crate::value::Hash;
-use crate::{AuditError, checkpoint, journal, row, segment, view};
+use crate::{AuditError, PublicKey, checkpoint, journal, row, segment, view};
 
 pub use report::{Chain, Finding, JournalState, Problem, Report};
+pub use seals::SealState;
+use work::Work;
 
 /// A row's links as the journal's replay gives them.
 #[derive(Clone, Copy, Debug)]
@@ -31,40 +39,113 @@ pub(crate) struct Expectation {
     pub(crate) last: u64,
 }
 
+/// One a table.
+type Expectations = [Expectation; Table::ALL.len()];
+
+/// What to verify with.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Public keys that are known to be right. Without any, seals are checked against the keys that they name.
+    pub keys: Vec<PublicKey>,
+    /// A directory with a copy of the seals that was kept elsewhere.
+    pub anchors: Option<PathBuf>,
+    /// Compare the segments' bytes with the seals only, and compute no row's hash: much faster, and as good as the key is.
+    pub quick: bool,
+    /// It is a part of a record, with all its seals: what is here has to be whole, and what is not here is counted and no finding.
+    pub extract: bool,
+    /// Told how many of how many rows (with `quick`: bytes) are done.
+    pub progress: Option<Arc<dyn Fn(u64, u64) + Send + Sync>>,
+}
+
+/// How often reading starts over because the daemon was at work.
+const TRIES: usize = 10;
+
+/// Checks an audit directory, or a copy of one, by itself.
+///
+/// # Errors
+/// As of [`verify_with`].
+pub fn verify(directory: &Path) -> Result<Report, AuditError> {
+    verify_with(directory, &Options::default())
+}
+
 /// Checks an audit directory, or a copy of one.
 ///
 /// # Errors
 /// It could not look: the directory is missing or can't be read. Anything wrong with what is there is a finding.
-pub fn verify(directory: &Path) -> Result<Report, AuditError> {
+pub fn verify_with(directory: &Path, options: &Options) -> Result<Report, AuditError> {
     std::fs::read_dir(directory).map_err(AuditError::io("read", directory))?;
-    let mut report = Report::default();
-    let (expected, journal_finding) = journal(directory, &mut report);
-    report.findings.extend(journal_finding);
-    for table in Table::ALL {
-        let (segments, strangers) = segment::list(directory, table)?;
-        for stranger in strangers {
-            let what = "a Parquet file whose name is not a segment's".to_owned();
-            report.add(Finding {
-                problem: Problem::UnknownFile,
-                table: Some(table),
-                file: Some(stranger.0),
-                seq: None,
-                what,
-            });
+    let mut tries: usize = 0;
+    // The journal first, then the seals, then the segments: what the daemon does meanwhile shows as too much, never as too little,
+    // but for a deletion. Then all is read again.
+    let (mut report, expected, sealed, all, tables) = loop {
+        let mut report = Report::default();
+        let (expected, known, findings) = journal(directory, &mut report);
+        report.findings.extend(findings);
+        let (sealed, all) = seals::read(directory, &options.keys, known, &mut report)?;
+        let mut tables = Vec::new();
+        for table in Table::ALL {
+            tables.push((table, segment::list(directory, table)?));
         }
-        table::verify(
-            table,
-            segments,
-            expected.as_ref().and_then(|all| all.get(table.index())),
-            &mut report,
-        );
+        let newest = store::list(&store::directory(directory))?
+            .last()
+            .map_or(0, |(number, _)| *number);
+        let read = all.last().map_or(0, |signed| signed.seal.number);
+        if newest <= read || tries >= TRIES {
+            break (report, expected, sealed, all, tables);
+        }
+        tries = tries.saturating_add(1);
+    };
+    if let Some(place) = &options.anchors {
+        let host = all.last().map_or("", |signed| &signed.seal.host);
+        seals::compare(place, host, &all, &mut report)?;
     }
+    let files = tables.iter().flat_map(|(_, (segments, _))| segments);
+    let work = Work::new(
+        options,
+        files.map(|segment| segment.path.clone()).collect(),
+        sealed.any,
+    )?;
+    std::thread::scope(|scope| {
+        let digests = scope.spawn(|| work.digests());
+        for (table, (segments, strangers)) in &tables {
+            let table = *table;
+            for stranger in strangers {
+                let what = "a Parquet file whose name is not a segment's".to_owned();
+                report.add(Finding {
+                    problem: Problem::UnknownFile,
+                    table: Some(table),
+                    file: Some(stranger.0.clone()),
+                    seq: None,
+                    what,
+                });
+            }
+            if !options.quick {
+                let journal = expected.as_ref().and_then(|all| all.get(table.index()));
+                table::verify(table, segments.clone(), journal, &sealed, &work, &mut report);
+            }
+        }
+        let digests = digests.join().unwrap_or_default();
+        for (table, (segments, _)) in &tables {
+            let known = expected
+                .as_ref()
+                .and_then(|all| all.get(table.index()))
+                .map(|expected| expected.sealed.seq);
+            sealed::compare(directory, *table, segments, &sealed, &digests, known, &mut report);
+            if options.quick {
+                sealed::count(*table, &sealed, &mut report);
+            }
+        }
+    });
+    if options.extract {
+        report.leave_out_absent();
+    }
+    report.in_order();
     Ok(report)
 }
 
 /// Reads the journal. Must come before the segments are listed: what is sealed meanwhile is then seen twice, not never.
-fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, Vec<Finding>) {
-    let finding = |problem, file: Option<std::path::PathBuf>, what: String| Finding {
+fn journal(directory: &Path, report: &mut Report) -> (Option<Expectations>, Option<SealAt>, Vec<Finding>) {
+    let finding = |problem, file: Option<PathBuf>, what: String| Finding {
         problem,
         table: None,
         file,
@@ -95,10 +176,10 @@ fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, 
     }
     let view = match view::read(directory, link) {
         Ok(Some(view)) => view,
-        Ok(None) => return (None, findings),
+        Ok(None) => return (None, None, findings),
         Err(error) => {
             findings.push(finding(Problem::JournalUnreadable, Some(root), error.to_string()));
-            return (None, findings);
+            return (None, None, findings);
         }
     };
     report.journal.present = true;
@@ -114,7 +195,7 @@ fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, 
             Some(checkpoint::path(&root)),
             what,
         ));
-        return (None, findings);
+        return (None, None, findings);
     }
     for gap in view.gaps {
         let (from, until) = (gap.from, gap.until);
@@ -124,7 +205,7 @@ fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, 
         );
         findings.push(finding(Problem::JournalDamaged, Some(gap.path), what));
     }
-    let mut expected: [Expectation; 4] = Default::default();
+    let mut expected = Expectations::default();
     for (table, slot) in Table::ALL.into_iter().zip(&mut expected) {
         slot.sealed = view
             .checkpoint
@@ -138,5 +219,5 @@ fn journal(directory: &Path, report: &mut Report) -> (Option<[Expectation; 4]>, 
             slot.journalled.insert(seq, link);
         }
     }
-    (Some(expected), findings)
+    (Some(expected), view.seal, findings)
 }

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::fold::Fold;
 use crate::journal::reader::{Gap, Item, Reader};
 use crate::row::Row;
+use crate::seal::sealer::SealAt;
 use crate::{AuditError, checkpoint, journal};
 
 /// How often a reader starts over because the daemon sealed meanwhile.
@@ -17,6 +18,8 @@ const TRIES: usize = 20;
 pub(crate) struct View<T> {
     /// As of the checkpoint. `None`: there is none.
     pub(crate) checkpoint: Option<Fold>,
+    /// The last seal that the checkpoint knows of.
+    pub(crate) seal: Option<SealAt>,
     /// As of the journal's end.
     pub(crate) fold: Fold,
     /// What `keep` made of the rows that came after the checkpoint.
@@ -62,7 +65,10 @@ fn modified(journal: &Path) -> Option<(u64, std::time::SystemTime)> {
 }
 
 fn attempt<T>(journal: &Path, keep: &impl Fn(Row) -> Option<T>) -> Result<View<T>, AuditError> {
-    let checkpoint = checkpoint::read(journal)?;
+    let (checkpoint, seal) = match checkpoint::read(journal)? {
+        Some(checkpoint) => (Some(checkpoint.fold), checkpoint.seal),
+        None => (None, None),
+    };
     let files = journal::list(journal).map_err(AuditError::io("list", journal))?;
     let bytes = files
         .iter()
@@ -97,6 +103,7 @@ fn attempt<T>(journal: &Path, keep: &impl Fn(Row) -> Option<T>) -> Result<View<T
     }
     Ok(View {
         checkpoint,
+        seal,
         fold,
         rows: kept,
         gaps,

@@ -37,6 +37,12 @@ pub enum Record {
     /// The daemon or an operator did something that a reader of the record must know (start, stop, reload, refusal of
     /// a connection before it had a session, gap found, detach).
     Event(Box<Event>),
+    /// Something happened to an approval.
+    Approval(Box<ApprovalEvent>),
+    /// Something happened to a grant.
+    Grant(Box<GrantEvent>),
+    /// What a client was sent.
+    Frame(Box<Frame>),
 }
 
 /// The start of a session: everything known about the caller at accept.
@@ -82,7 +88,7 @@ pub struct SessionDescribed {
     pub database: Option<String>,
     pub db_user: Option<String>,
     pub application: Option<String>,
-    /// `TLSv1.3 TLS_AES_128_GCM_SHA256`, or `none`.
+    /// `TLSv1.3 TLS_AES_128_GCM_SHA256 sha256:…`, the fingerprint of the certificate that was shown; or `none`.
     pub client_tls: Option<String>,
     pub upstream_tls: Option<String>,
     pub upstream_address: Option<String>,
@@ -93,7 +99,8 @@ pub struct SessionDescribed {
 pub struct SessionEnded {
     pub session_id: Uuid,
     pub ended_at: Micros,
-    /// `client`, `server`, `refused`, `desynchronised`, `limit`, `shutdown`, `quarantine`, `error`, `cancel_request`, `crash`.
+    /// `client`, `server`, `refused`, `desynchronised`, `limit`, `shutdown`, `quarantine`, `error`, `cancel_request`, `tls_untrusted`, `tls_failed`,
+    /// `opening_timeout`, `crash`.
     pub end_reason: String,
     pub statements: u64,
     pub rows: u64,
@@ -178,6 +185,33 @@ pub struct StatementEnded {
     pub rule: Option<String>,
     pub message: Option<String>,
     pub flags: Vec<String>,
+    /// Keyed tokens of those whose data was sent, as `name:token`; see the policy's `subjects`.
+    #[serde(default)]
+    pub subjects: Vec<String>,
+}
+
+/// A run of bytes that a client was sent, as it saw them: masked, after TLS was taken off. In `ordinal` order the payloads
+/// of a session are what its client received, but for what frames with a flag say is missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Frame {
+    pub session_id: Uuid,
+    /// The statement that is answered; `None`: the opening, or the end.
+    pub statement_id: Option<Uuid>,
+    /// 1, 2, 3, … within the session.
+    pub ordinal: u64,
+    /// `to_client`.
+    pub direction: String,
+    pub at: Micros,
+    #[serde(with = "serde_bytes")]
+    pub payload: Vec<u8>,
+    /// Bytes that were sent. More than `payload` has where a flag says so.
+    pub length: u64,
+    /// `sha256:` and 64 hexadecimal digits of the bytes that were sent, where they are withheld.
+    pub digest: Option<String>,
+    /// `cut`: beyond what is kept of one answer; `withheld`: shown unmasked by a grant, so not kept; `credentials`: some have
+    /// asterisks in their place.
+    pub flags: Vec<String>,
 }
 
 /// A policy snapshot in force from a moment on.
@@ -230,6 +264,100 @@ pub struct Event {
     pub actor: String,
     pub message: String,
     pub detail: BTreeMap<String, String>,
+}
+
+/// Something that happened to an approval: a statement that waits for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApprovalEvent {
+    pub at: Micros,
+    /// `requested`, `voted`, `approved`, `denied`, `expired`, `withdrawn`, `consumed`, `shutdown`, `restart`.
+    pub event: String,
+    pub approval_id: Uuid,
+    pub session_id: Uuid,
+    pub statement_id: Option<Uuid>,
+    pub service: String,
+    pub identity: String,
+    /// `sha256:` and 64 hexadecimal digits of all that was sent: what the approval is bound to.
+    pub digest: String,
+    pub fingerprint: Option<String>,
+    pub policy: Option<String>,
+    pub rule: Option<String>,
+    /// `wait` or `retry`.
+    pub mode: String,
+    pub expires_at: Option<Micros>,
+    /// What people were shown; only with `requested`.
+    pub shown: Option<Box<ApprovalShown>>,
+    /// `approve` or `deny`; only with `voted`.
+    pub vote: Option<String>,
+    /// Who voted, or who decided.
+    pub people: Vec<String>,
+    pub uid: Option<u32>,
+    /// Who logged in, before any `sudo`.
+    pub login_uid: Option<u32>,
+    /// How it was said: `admin` for the socket, `webhook:NAME`.
+    pub via: Option<String>,
+    pub reason: Option<String>,
+    /// The grant that was minted from it.
+    pub grant_id: Option<Uuid>,
+}
+
+/// What people are shown who decide about a statement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApprovalShown {
+    pub protocol: String,
+    pub attestation: String,
+    pub claims: BTreeMap<String, String>,
+    pub workload: Option<String>,
+    pub pid: Option<u32>,
+    pub process_uid: Option<u32>,
+    pub executable: Option<String>,
+    pub command: Option<String>,
+    pub ancestry: Vec<String>,
+    pub database: String,
+    pub db_user: String,
+    pub application: String,
+    pub kind: String,
+    pub statement: String,
+    pub parameters: Vec<Option<String>>,
+    pub effects: Vec<String>,
+    pub relations: Vec<RelationAccess>,
+    /// Of a result that is held: what was about to have been sent.
+    pub rows: Option<u64>,
+    pub bytes: Option<u64>,
+    pub plan: Option<String>,
+    pub message: String,
+    pub approvers: Vec<String>,
+    pub quorum: u32,
+}
+
+/// Something that happened to a grant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GrantEvent {
+    pub at: Micros,
+    /// `created`, `revoked`, `expired`, `reviewed`.
+    pub event: String,
+    pub grant_id: Uuid,
+    /// Who did it; `daemon` where it ended by itself.
+    pub person: String,
+    pub uid: Option<u32>,
+    /// Who logged in, before any `sudo`.
+    pub login_uid: Option<u32>,
+    pub via: Option<String>,
+    pub reason: String,
+    pub ticket: Option<String>,
+    pub identities: Vec<String>,
+    pub services: Vec<String>,
+    pub effects: Vec<String>,
+    pub relations: Vec<String>,
+    pub columns: Vec<String>,
+    pub row_limit: Option<u64>,
+    pub starts_at: Micros,
+    pub ends_at: Micros,
+    pub approval_id: Option<Uuid>,
+    pub break_glass: bool,
 }
 
 impl Record {

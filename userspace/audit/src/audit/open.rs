@@ -19,7 +19,7 @@ use crate::journal::reader::Limit;
 use crate::journal::{self, FrameHeader};
 use crate::keeper::{End, Keeper, thread as keeper_thread};
 use crate::segment::build::make_directory;
-use crate::{AuditError, Config};
+use crate::{AuditError, Config, Timing};
 
 pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     config.check()?;
@@ -33,7 +33,12 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     let end = keeper.follow(None)?;
     keeper.check_sealed()?;
     let torn = truncate(&end, &journal)?;
-    let crashed = keeper.fold.sequence > before || torn > 0 || !keeper.gaps.is_empty();
+    // What is open was not ended by the last run, also where everything was sealed before it died.
+    let open = {
+        let fold = &keeper.fold;
+        !(fold.sessions.is_empty() && fold.statements.is_empty() && fold.approvals.is_empty())
+    };
+    let crashed = open || keeper.fold.sequence > before || torn > 0 || !keeper.gaps.is_empty();
 
     let first = keeper.next_sequence();
     let (frames, next) = opening(config, &keeper, first, crashed, torn)?;
@@ -51,6 +56,7 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
         queue: Semaphore::new(config.queue_bytes),
         failed: AtomicBool::new(false),
         health: Mutex::new(Health::default()),
+        syncs: Timing::default(),
         limit: Mutex::new(limit),
         rung: AtomicBool::new(false),
         keeper: asks,

@@ -27,6 +27,11 @@ fn every_kind_comes_back() {
             difference: -1,
             ..LedgerEntry::default()
         })),
+        Record::Approval(Box::new(ApprovalEvent {
+            shown: Some(Box::default()),
+            ..ApprovalEvent::default()
+        })),
+        Record::Grant(Box::default()),
     ];
     for record in records {
         let mut body = Vec::new();

@@ -1,4 +1,4 @@
-use interdict_record::{LedgerEntry, PolicyLoaded};
+use interdict_record::{Column, GrantEvent, LedgerEntry, PolicyLoaded, RelationAccess};
 
 use super::*;
 
@@ -229,11 +229,15 @@ fn every_table_has_a_cell_for_every_column() {
         Record::PolicyLoaded(Box::default()),
         Record::Event(Box::default()),
         Record::Ledger(Box::default()),
+        approval("requested", "wait"),
+        grant("created", false),
         started(1, 2),
+        Record::Frame(Box::default()),
         Record::SessionEnded(Box::new(SessionEnded {
             session_id: id(1),
             ..SessionEnded::default()
         })),
+        grant("expired", false),
     ]);
     assert_eq!(fold.heads.len(), Table::ALL.len());
     for row in rows {
@@ -251,4 +255,155 @@ fn every_table_has_a_cell_for_every_column() {
             .collect();
         assert_eq!(back, row.values);
     }
+}
+
+fn approval(event: &str, mode: &str) -> Record {
+    Record::Approval(Box::new(ApprovalEvent {
+        at: 50,
+        event: event.to_owned(),
+        approval_id: id(9),
+        mode: mode.to_owned(),
+        digest: "sha256:1".to_owned(),
+        shown: (event == "requested").then(Box::default),
+        ..ApprovalEvent::default()
+    }))
+}
+
+fn grant(event: &str, break_glass: bool) -> Record {
+    Record::Grant(Box::new(GrantEvent {
+        at: 60,
+        event: event.to_owned(),
+        grant_id: id(7),
+        break_glass,
+        ..GrantEvent::default()
+    }))
+}
+
+#[test]
+fn an_approval_that_nobody_decided_upon_is_ended_by_the_next_start() {
+    for (records, open) in [
+        (
+            vec![approval("requested", "wait"), approval("voted", "wait")],
+            true,
+        ),
+        (
+            vec![approval("requested", "wait"), approval("approved", "wait")],
+            false,
+        ),
+        // Its one use is still to come.
+        (
+            vec![approval("requested", "retry"), approval("approved", "retry")],
+            true,
+        ),
+        (
+            vec![
+                approval("requested", "retry"),
+                approval("approved", "retry"),
+                approval("consumed", "retry"),
+            ],
+            false,
+        ),
+        (
+            vec![approval("requested", "wait"), approval("denied", "wait")],
+            false,
+        ),
+        (
+            vec![approval("requested", "retry"), approval("expired", "retry")],
+            false,
+        ),
+    ] {
+        let count = records.len();
+        let (mut fold, mut rows) = fold(records);
+        assert_eq!(rows.len(), count);
+        let endings = fold.endings(Ending::Crash);
+        assert_eq!(endings.len(), usize::from(open));
+        for ending in endings {
+            fold.apply(fold.sequence + 1, Entry::Record(ending), &mut rows);
+            let row = rows.last().unwrap();
+            assert_eq!((text(row, "event"), text(row, "digest")), ("restart", "sha256:1"));
+            assert_eq!(row.get("statement"), &Value::Null);
+        }
+        assert!(fold.endings(Ending::Crash).is_empty());
+    }
+}
+
+fn under_grant(statement: u128, relation: &str) -> Record {
+    Record::StatementStarted(Box::new(StatementStarted {
+        statement_id: id(statement),
+        requested_at: 10 + i64::try_from(statement).unwrap(),
+        grant_id: Some(id(7)),
+        effects: vec!["read".to_owned()],
+        relations: vec![RelationAccess {
+            name: relation.to_owned(),
+            access: "read".to_owned(),
+        }],
+        ..StatementStarted::default()
+    }))
+}
+
+fn shown(statement: u128, status: &str, columns: &[(&str, Option<&str>)]) -> Record {
+    let columns = columns.iter().map(|(origin, mask)| Column {
+        label: "label".to_owned(),
+        origin: Some((*origin).to_owned()),
+        mask: mask.map(str::to_owned),
+    });
+    Record::StatementEnded(Box::new(StatementEnded {
+        status: status.to_owned(),
+        columns: columns.collect(),
+        ..ended(0, statement)
+    }))
+}
+
+#[test]
+fn a_grants_end_tells_what_it_was_used_for() {
+    let (fold, rows) = fold(vec![
+        grant("created", false),
+        under_grant(2, "public.patients"),
+        under_grant(3, "public.visits"),
+        under_grant(4, "public.secret"),
+        started(1, 5),
+        shown(2, "ok", &[("p.name", None), ("p.ssn", Some("redact"))]),
+        shown(4, "refused", &[]),
+        shown(5, "ok", &[("q.other", None)]),
+        grant("revoked", false),
+        // It was running: the end waits for its outcome.
+        shown(3, "cut", &[]),
+    ]);
+    let grants: Vec<_> = rows.iter().filter(|row| row.table == Table::Grants).collect();
+    let [created, end] = &grants[..] else {
+        panic!("{grants:?}")
+    };
+    assert_eq!(text(created, "event"), "created");
+    assert_eq!(created.get("used_statements"), &Value::Null);
+    assert_eq!(text(end, "event"), "revoked");
+    assert_eq!(rows.last().map(|row| row.table), Some(Table::Grants));
+    assert_eq!(end.get("used_statements"), &Value::Integer(2));
+    assert_eq!(end.get("used_rows"), &Value::Integer(6));
+    assert_eq!(end.get("used_from"), &Value::Time(12));
+    assert_eq!(end.get("used_columns"), &Value::from(vec!["p.name".to_owned()]));
+    let Value::List(relations) = end.get("used_relations") else {
+        panic!()
+    };
+    assert_eq!(relations.len(), 2, "a refused statement is no use");
+    assert!(fold.grants.is_empty());
+}
+
+#[test]
+fn a_broken_glass_is_remembered_until_somebody_reviews_it() {
+    let (mut fold, mut rows) = fold(vec![grant("created", true), grant("expired", true)]);
+    assert_eq!(fold.grants.len(), 1);
+    fold = serde_json::from_slice(&serde_json::to_vec(&fold).unwrap()).unwrap();
+    fold.apply(
+        fold.sequence + 1,
+        Entry::Record(grant("reviewed", true)),
+        &mut rows,
+    );
+    assert!(fold.grants.is_empty());
+    assert_eq!(rows.len(), 3);
+    fold.apply(
+        fold.sequence + 1,
+        Entry::Record(grant("reviewed", true)),
+        &mut rows,
+    );
+    assert_eq!(text(rows.last().unwrap(), "kind"), "anomaly");
 }

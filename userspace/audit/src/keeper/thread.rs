@@ -1,17 +1,23 @@
 //! The keeper's thread: woken when the journal has become durable, it follows; it seals in time and on demand.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use interdict_record::Record;
+use interdict_record::{Micros, Record};
 use tokio::sync::oneshot;
 
-use super::Keeper;
+use super::{Keeper, Sealer};
 use crate::audit::Shared;
 use crate::fold::Ending;
-use crate::{AuditError, checkpoint, journal};
+use crate::grants::GrantState;
+use crate::journal::file::sync_directory;
+use crate::keys::next_path;
+use crate::retain::{Retained, Retention};
+use crate::seal::Because;
+use crate::{AuditError, PublicKey, SealKey, checkpoint, journal};
 
 /// How long after an error the keeper starts over.
 const RETRY: Duration = Duration::from_secs(1);
@@ -29,6 +35,12 @@ pub(crate) enum Ask {
     Seal(Reply<()>),
     /// Tell the records that would end what is open.
     Endings(Reply<Vec<Record>>),
+    /// Tell what is known of grants.
+    Grants(Reply<Vec<GrantState>>),
+    /// Delete what is due.
+    Retain(Box<(Retention, Micros, Because)>, Reply<Retained>),
+    /// Go on with a new key, which takes the place of the one in this file.
+    Rotate(PathBuf, Reply<PublicKey>),
     /// Stop. The journal has everything.
     Stop,
 }
@@ -70,6 +82,14 @@ pub(crate) fn run(mut keeper: Keeper, shared: &Arc<Shared>, asks: &Receiver<Ask>
             (Err(error), ask) => refuse(ask, &error),
             (Ok(()), Ask::Seal(reply)) => drop(reply.send(Ok(()))),
             (Ok(()), Ask::Endings(reply)) => drop(reply.send(Ok(keeper.fold.endings(Ending::Shutdown)))),
+            (Ok(()), Ask::Grants(reply)) => {
+                drop(reply.send(Ok(keeper.fold.grants.values().cloned().collect())));
+            }
+            (Ok(()), Ask::Retain(what, reply)) => {
+                let (retention, now, because) = *what;
+                drop(reply.send(keeper.retain(&retention, now, &because)));
+            }
+            (Ok(()), Ask::Rotate(path, reply)) => drop(reply.send(keeper.rotate(&path))),
             (Ok(()), Ask::Durable | Ask::Stop) => {}
         }
     }
@@ -79,6 +99,9 @@ fn refuse(ask: Ask, error: &AuditError) {
     match ask {
         Ask::Seal(reply) => drop(reply.send(Err(error.clone()))),
         Ask::Endings(reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Grants(reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Retain(_, reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Rotate(_, reply) => drop(reply.send(Err(error.clone()))),
         Ask::Durable | Ask::Stop => {}
     }
 }
@@ -97,10 +120,30 @@ fn report(shared: &Shared, error: Option<&AuditError>) {
 }
 
 impl Keeper {
+    /// Makes a key, hands over to it, and puts it in the old one's place. The new key is on disk before the seal that names it, so
+    /// that a crash leaves a key that signs: [`SealKey::keep`] finishes.
+    fn rotate(&mut self, path: &Path) -> Result<PublicKey, AuditError> {
+        let (Some(sealer), Some(seals)) = (&mut self.sealer, &mut self.config.seals) else {
+            return Err(AuditError::Config("there is no key to rotate"));
+        };
+        let key = Arc::new(SealKey::generate()?);
+        let next = next_path(path);
+        key.write(&next)?;
+        sealer.rotate(Arc::clone(&key))?;
+        self.known = sealer.last();
+        seals.key = Arc::clone(&key);
+        std::fs::rename(&next, path).map_err(AuditError::io("rename", &next))?;
+        sync_directory(path.parent().unwrap_or(Path::new("")))?;
+        Ok(key.public())
+    }
+
     /// Before the threads start: takes in what recovery appended, and seals it.
     pub(crate) fn settle(&mut self, limit: journal::reader::Limit, seal: bool) -> Result<(), AuditError> {
         self.follow(Some(limit))?;
         if seal {
+            return self.seal();
+        }
+        if self.sealer.as_ref().is_some_and(Sealer::is_behind) {
             return self.seal();
         }
         // The first checkpoint of a directory: from here on a missing one is a finding.

@@ -8,12 +8,10 @@ use std::time::Instant;
 
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
 
+use super::layout::Layout;
 use super::{SCHEMA_VERSION, date, key};
 use crate::AuditError;
 use crate::arrow;
@@ -21,13 +19,12 @@ use crate::canonical::GENESIS;
 use crate::journal::file::sync_directory;
 use crate::row::Row;
 use crate::table::Table;
-use crate::value::{Hash, Kind, Value, hex};
+use crate::value::{Hash, Value, hex};
 
 /// Rows that are turned into one Arrow batch.
 const BATCH: usize = 1024;
-/// Bounds of a row group: what is held in memory for a file that is being built.
-const GROUP_ROWS: usize = 128 * 1024;
-const GROUP_BYTES: usize = 32 << 20;
+/// Bytes of payloads in one.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The segments that are being built: one a table and day.
 #[derive(Debug)]
@@ -36,6 +33,7 @@ pub(crate) struct Builder {
     host: String,
     /// The host as the end of a file name.
     suffix: String,
+    pub(super) layout: Layout,
     parts: BTreeMap<(Table, String), Part>,
     pub(crate) rows: u64,
     /// When the first of the rows came.
@@ -49,6 +47,8 @@ struct Part {
     writer: ArrowWriter<File>,
     path: PathBuf,
     pending: Vec<Row>,
+    /// Bytes of payloads that are pending.
+    pending_bytes: usize,
     first: u64,
     last: u64,
     rows: u64,
@@ -94,6 +94,7 @@ impl Builder {
             directory: directory.to_owned(),
             host: host.to_owned(),
             suffix,
+            layout: Layout::default(),
             parts: BTreeMap::new(),
             rows: 0,
             since: None,
@@ -107,7 +108,7 @@ impl Builder {
             std::collections::btree_map::Entry::Vacant(slot) => {
                 let (table, date) = slot.key();
                 let path = building(&self.directory).join(format!("{table}-{date}.parquet"));
-                let part = Part::create(*table, path, &row)?;
+                let part = Part::create(*table, path, &row, &self.layout)?;
                 slot.insert(part)
             }
         };
@@ -118,10 +119,11 @@ impl Builder {
     }
 
     /// Finishes every file and puts it under its name. After an error the builder is of no more use: what was
-    /// published stays, the rest is built anew from the journal.
-    pub(crate) fn publish(&mut self) -> Result<(), AuditError> {
+    /// published stays, the rest is built anew from the journal. Gives the files.
+    pub(crate) fn publish(&mut self) -> Result<Vec<(Table, PathBuf)>, AuditError> {
         self.rows = 0;
         self.since = None;
+        let mut published = Vec::new();
         for ((table, date), part) in std::mem::take(&mut self.parts) {
             let day = self.directory.join(table.name()).join(format!("date={date}"));
             make_directory(&self.directory.join(table.name()), 0o750)?;
@@ -139,13 +141,14 @@ impl Builder {
             let built = part.finish(&self.host)?;
             std::fs::rename(&built, &name).map_err(AuditError::io("rename", &built))?;
             sync_directory(&day)?;
+            published.push((table, name));
         }
-        Ok(())
+        Ok(published)
     }
 }
 
 impl Part {
-    fn create(table: Table, path: PathBuf, first: &Row) -> Result<Self, AuditError> {
+    fn create(table: Table, path: PathBuf, first: &Row, layout: &Layout) -> Result<Self, AuditError> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -154,7 +157,7 @@ impl Part {
             .open(&path)
             .map_err(AuditError::io("create", &path))?;
         let schema = arrow::schema(table);
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(table)?))
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(layout.properties(table)?))
             .map_err(AuditError::segment("create", &path))?;
         let previous = first.named().find(|(name, _)| *name == "previous_hash");
         let first_previous = previous
@@ -166,6 +169,7 @@ impl Part {
             writer,
             path,
             pending: Vec::with_capacity(BATCH),
+            pending_bytes: 0,
             first: first.seq,
             last: first.seq,
             rows: 0,
@@ -178,8 +182,16 @@ impl Part {
         self.last = row.seq;
         self.rows = self.rows.saturating_add(1);
         self.last_hash = row.hash;
+        let blob = |value: &Value| {
+            if let Value::Blob(bytes) = value {
+                bytes.len()
+            } else {
+                0
+            }
+        };
+        self.pending_bytes += row.values.iter().map(blob).sum::<usize>();
         self.pending.push(row);
-        if self.pending.len() >= BATCH {
+        if self.pending.len() >= BATCH || self.pending_bytes >= BATCH_BYTES {
             self.write()
         } else {
             Ok(())
@@ -192,6 +204,7 @@ impl Part {
         }
         let batch = arrow::batch(&self.schema, self.table, &self.pending);
         self.pending.clear();
+        self.pending_bytes = 0;
         batch
             .map_err(ParquetError::from)
             .and_then(|batch| self.writer.write(&batch))
@@ -221,41 +234,5 @@ impl Part {
         file.sync_all()
             .map_err(AuditError::io("make durable", &self.path))?;
         Ok(self.path)
-    }
-}
-
-/// Zstd over dictionaries, except where every value differs.
-fn properties(table: Table) -> Result<WriterProperties, AuditError> {
-    let level = ZstdLevel::try_new(3).map_err(AuditError::segment("set up", Path::new(table.name())))?;
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("interdict ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_max_row_group_bytes(Some(GROUP_BYTES))
-        .set_statistics_enabled(EnabledStatistics::Page);
-    for column in table.columns() {
-        let path = ColumnPath::from(column.name);
-        properties = match (column.name, &column.kind) {
-            ("previous_hash" | "hash", _) => properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_statistics_enabled(path, EnabledStatistics::None),
-            ("statement_id", _) | (_, Kind::Bytes(_)) => {
-                properties.set_column_dictionary_enabled(path, false)
-            }
-            ("seq", _) | (_, Kind::Time) => properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            _ => properties,
-        };
-    }
-    Ok(properties.build())
-}
-
-impl Row {
-    /// For tests and scans: a column by name.
-    pub(crate) fn get(&self, name: &str) -> &Value {
-        self.named()
-            .find(|(column, _)| *column == name)
-            .map_or(&Value::Null, |(_, value)| value)
     }
 }

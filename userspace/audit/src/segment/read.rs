@@ -7,6 +7,8 @@ use arrow_array::{Array as _, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use uuid::Uuid;
 
 use crate::AuditError;
 use crate::arrow;
@@ -72,9 +74,66 @@ pub(crate) fn chain(path: &Path) -> Result<Vec<(u64, Hash)>, AuditError> {
     Ok(links)
 }
 
-impl Rows {
-    pub(crate) fn open(path: &Path) -> Result<Self, AuditError> {
+/// How many row groups a file has.
+pub(crate) fn groups(path: &Path) -> Result<usize, AuditError> {
+    Ok(builder(path)?.metadata().num_row_groups())
+}
+
+/// One row group of a file, batch by batch.
+pub(crate) struct Group {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+}
+
+impl Group {
+    pub(crate) fn open(path: &Path, group: usize) -> Result<Self, AuditError> {
         let batches = builder(path)?
+            .with_row_groups(vec![group])
+            .with_batch_size(4096)
+            .build()
+            .map_err(AuditError::segment("read", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            batches,
+        })
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, AuditError> {
+        self.batches
+            .next()
+            .transpose()
+            .map_err(|error| AuditError::segment("read", &self.path)(error.into()))
+    }
+}
+
+/// Whether a session's rows may be in a row group, by the least and the greatest `session_id` in it.
+fn may_hold(group: &RowGroupMetaData, session: Uuid) -> bool {
+    let column = group
+        .columns()
+        .iter()
+        .find(|column| column.column_path().string() == "session_id");
+    let Some(statistics) = column.and_then(|column| column.statistics()) else {
+        return true;
+    };
+    let (least, most) = (statistics.min_bytes_opt(), statistics.max_bytes_opt());
+    least.is_none_or(|least| least <= session.as_bytes().as_slice())
+        && most.is_none_or(|most| session.as_bytes().as_slice() <= most)
+}
+
+impl Rows {
+    /// Opens a file. With a session, row groups that can't hold rows of it are passed over.
+    pub(crate) fn open(path: &Path, session: Option<Uuid>) -> Result<Self, AuditError> {
+        let builder = builder(path)?;
+        let groups: Vec<usize> = builder
+            .metadata()
+            .row_groups()
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| session.is_none_or(|session| may_hold(group, session)))
+            .map(|(index, _)| index)
+            .collect();
+        let batches = builder
+            .with_row_groups(groups)
             .with_batch_size(1024)
             .build()
             .map_err(AuditError::segment("read", path))?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::seals::SealState;
 use crate::table::Table;
 
 /// What kind of thing is wrong.
@@ -30,6 +31,18 @@ pub enum Problem {
     RenamedSegment,
     /// A row in a directory of another day.
     MisplacedRow,
+    /// A segment whose bytes are not those that were sealed, though its rows hold together: it was written anew.
+    AlteredSegment,
+    /// A segment that no seal has: it was added, or is newer than the last seal of a copy.
+    UnsealedSegment,
+    /// A seal that is gone.
+    MissingSeal,
+    /// A seal that was changed, or that its key never signed.
+    ForgedSeal,
+    /// A seal by a key that nobody vouches for.
+    UnknownKey,
+    /// A seal that is not the one that was anchored elsewhere.
+    AnchorDiffers,
     /// A Parquet file in a table's directory that is not a segment.
     UnknownFile,
     /// The journal was damaged after it had been durable.
@@ -94,6 +107,10 @@ pub struct Report {
     pub tables: BTreeMap<&'static str, Chain>,
     /// The journal.
     pub journal: JournalState,
+    /// The seals; `None`: there are none.
+    pub seals: Option<SealState>,
+    /// Of an extract: segments, or runs of rows, that are not here.
+    pub absent: usize,
 }
 
 impl Report {
@@ -105,6 +122,20 @@ impl Report {
     /// The first thing wrong.
     pub fn first(&self) -> Option<&Finding> {
         self.findings.first()
+    }
+
+    /// What is not here is no finding.
+    pub(super) fn leave_out_absent(&mut self) {
+        let all = self.findings.len();
+        self.findings
+            .retain(|finding| finding.problem != Problem::MissingSegment);
+        self.absent = all.saturating_sub(self.findings.len());
+    }
+
+    /// Puts what concerns no table first, then table by table; within one by the rows.
+    pub(super) fn in_order(&mut self) {
+        self.findings
+            .sort_by_key(|finding| (finding.table.map(Table::index), finding.seq.unwrap_or(0)));
     }
 
     pub(crate) fn add(&mut self, finding: Finding) {
@@ -133,6 +164,12 @@ impl fmt::Display for Problem {
             Self::MissingSegment => "missing segment",
             Self::RenamedSegment => "renamed segment",
             Self::MisplacedRow => "misplaced row",
+            Self::AlteredSegment => "altered segment",
+            Self::UnsealedSegment => "unsealed segment",
+            Self::MissingSeal => "missing seal",
+            Self::ForgedSeal => "forged seal",
+            Self::UnknownKey => "unknown key",
+            Self::AnchorDiffers => "anchor differs",
             Self::UnknownFile => "unknown file",
             Self::JournalDamaged => "damaged journal",
             Self::JournalUnreadable => "unreadable journal",
@@ -161,6 +198,13 @@ impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
             writeln!(out, "{finding}")?;
+        }
+        if self.absent > 0 {
+            writeln!(
+                out,
+                "extract              {} segments or runs of rows of the record are not here, and were not looked for",
+                self.absent
+            )?;
         }
         for (table, chain) in &self.tables {
             let Chain {
@@ -194,9 +238,67 @@ impl fmt::Display for Report {
                 "journal     none here: rows removed from the end would not be noticed"
             )?;
         }
+        self.write_seals(out)?;
         match self.findings.len() {
             0 => write!(out, "sound"),
             count => write!(out, "NOT SOUND: {count} findings"),
+        }
+    }
+}
+
+impl Report {
+    fn write_seals(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(seals) = &self.seals else {
+            return writeln!(out, "seals       none: nothing here is signed");
+        };
+        let SealState {
+            seals: count,
+            last,
+            made_at,
+            digest,
+            keys,
+            proven,
+            waiting,
+            deleted_segments,
+            deleted_rows,
+            anchored,
+        } = seals;
+        let made_at = made_at.as_deref().unwrap_or_default();
+        writeln!(
+            out,
+            "seals       {count:>10}, the last is {last}, made {made_at}, sha256 {digest}"
+        )?;
+        let vouched = if *proven {
+            "all vouched for by the key given"
+        } else if self
+            .findings
+            .iter()
+            .any(|finding| finding.problem == Problem::UnknownKey)
+        {
+            "NOT vouched for by the key given"
+        } else {
+            "unproven: give the key that you know with --public-key"
+        };
+        writeln!(out, "keys        {}: {vouched}", keys.join(", "))?;
+        if *waiting > 0 {
+            writeln!(
+                out,
+                "            {waiting} segments are published and wait for their seal"
+            )?;
+        }
+        if *deleted_segments > 0 {
+            writeln!(
+                out,
+                "deleted     {deleted_rows:>10} rows in {deleted_segments} segments, with receipts"
+            )?;
+        }
+        match anchored {
+            Some(same) => writeln!(out, "anchor      {same:>10} seals are the same there"),
+            None => writeln!(
+                out,
+                "anchor      not compared: whoever has the key could have cut off the end or written all anew; compare seal {last} with a copy \
+                 elsewhere (--anchors)"
+            ),
         }
     }
 }

@@ -3,13 +3,16 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use super::Expectation;
 use super::report::{Chain, Finding, Problem, Report};
-use super::{Expectation, Link};
-use crate::canonical::{self, GENESIS};
-use crate::segment::read::{self, Cells, Rows};
+use super::seals::Sealed;
+use super::work::{Row, Rows, Work};
+use crate::canonical::GENESIS;
+use crate::seal::Leaf;
+use crate::segment::read;
 use crate::segment::{Segment, key};
 use crate::table::Table;
-use crate::value::{Hash, Value, hex};
+use crate::value::{Hash, hex};
 
 /// A segment that is being read.
 struct Source {
@@ -23,14 +26,6 @@ struct Source {
     whole: bool,
 }
 
-struct Row {
-    seq: u64,
-    link: Link,
-    /// The hash of the cells.
-    computed: Hash,
-    at: Option<i64>,
-}
-
 struct Walk<'a> {
     table: Table,
     report: &'a mut Report,
@@ -39,15 +34,19 @@ struct Walk<'a> {
     expected: u64,
     /// The hash of the row before; `None` after a hole.
     previous: Option<Hash>,
-    scratch: Vec<u8>,
     rows: u64,
+    /// Deleted with a receipt.
+    deleted: Vec<&'a Leaf>,
+    work: &'a Work,
 }
 
-pub(super) fn verify(
+pub(super) fn verify<'a>(
     table: Table,
     segments: Vec<Segment>,
     journal: Option<&Expectation>,
-    report: &mut Report,
+    sealed: &'a Sealed,
+    work: &'a Work,
+    report: &'a mut Report,
 ) {
     let count = segments.len() as u64;
     let mut walk = Walk {
@@ -57,8 +56,13 @@ pub(super) fn verify(
         sources: Vec::new(),
         expected: 1,
         previous: Some(GENESIS),
-        scratch: Vec::new(),
         rows: 0,
+        deleted: sealed
+            .deleted
+            .iter()
+            .filter(|leaf| leaf.table == table.name())
+            .collect(),
+        work,
     };
     let mut known: Vec<_> = segments
         .into_iter()
@@ -145,7 +149,8 @@ impl Walk<'_> {
             .waiting
             .pop_front_if(|(segment, _)| segment.first <= self.expected)
         {
-            match Rows::open(&segment.path) {
+            let ahead = self.waiting.iter().map(|(segment, _)| &*segment.path);
+            match self.work.rows(self.table, &segment.path, ahead) {
                 Ok(rows) => {
                     let mut source = Source {
                         segment,
@@ -173,10 +178,8 @@ impl Walk<'_> {
         source.head = loop {
             match source.rows.next() {
                 None => break None,
-                Some(Ok(cells)) => {
-                    if let Some(row) = self.read(&cells) {
-                        break Some(row);
-                    }
+                Some(Ok(Some(row))) => break Some(row),
+                Some(Ok(None)) => {
                     let after = Some(source.last);
                     let what = "the row after this one has no readable seq, previous_hash and hash";
                     self.find(Problem::EditedRow, Some(source.segment.path.clone()), after, what);
@@ -193,36 +196,6 @@ impl Walk<'_> {
                 }
             }
         };
-    }
-
-    fn read(&mut self, cells: &Cells) -> Option<Row> {
-        let get = |name: &str| {
-            cells
-                .iter()
-                .find(|(column, _)| column == name)
-                .map(|(_, value)| value)
-        };
-        let hash = |name: &str| {
-            get(name)
-                .and_then(Value::as_bytes)
-                .and_then(|bytes| bytes.try_into().ok())
-        };
-        let seq = get("seq")
-            .and_then(Value::as_integer)
-            .and_then(|seq| u64::try_from(seq).ok())?;
-        let link = Link {
-            previous: hash("previous_hash")?,
-            hash: hash("hash")?,
-        };
-        let at = get(self.table.time_column()).and_then(Value::as_integer);
-        let columns = cells.iter().map(|(name, value)| (name.as_str(), value));
-        let computed = canonical::hash(self.table.name(), columns, &mut self.scratch);
-        Some(Row {
-            seq,
-            link,
-            computed,
-            at,
-        })
     }
 
     fn segments(&mut self, journal: Option<&Expectation>) {
@@ -282,8 +255,35 @@ impl Walk<'_> {
         }
     }
 
-    /// Rows from the expected one up to, but without, `until` are nowhere.
+    /// Rows from the expected one up to, but without, `until` are nowhere: deleted with a receipt, or gone.
     fn hole(&mut self, until: u64) {
+        while self.expected < until {
+            let from = self.expected;
+            let receipt = self
+                .deleted
+                .iter()
+                .filter(|leaf| leaf.first_seq <= from && from <= leaf.last_seq)
+                .max_by_key(|leaf| (leaf.last_seq.min(until.saturating_sub(1)), leaf.first_seq == from));
+            if let Some(leaf) = receipt.copied() {
+                if leaf.first_seq == from
+                    && self
+                        .previous
+                        .is_some_and(|previous| previous != leaf.first_previous_hash)
+                {
+                    let what = "deleted with a receipt, which does not follow the row before it";
+                    self.find(Problem::BrokenChain, None, Some(from), what);
+                }
+                self.expected = leaf.last_seq.saturating_add(1).min(until);
+                self.previous = (self.expected > leaf.last_seq).then_some(leaf.last_hash);
+            } else {
+                let next = self.deleted.iter().map(|leaf| leaf.first_seq);
+                let next = next.filter(|first| *first > from).min();
+                self.gone(next.map_or(until, |next| next.min(until)));
+            }
+        }
+    }
+
+    fn gone(&mut self, until: u64) {
         let (from, last) = (self.expected, until.saturating_sub(1));
         let span = if from == last {
             format!("row {from} is")
@@ -321,6 +321,7 @@ impl Walk<'_> {
     fn row(&mut self, source: &Source, row: &Row, journal: Option<&Expectation>) {
         let path = || Some(source.segment.path.clone());
         self.rows = self.rows.saturating_add(1);
+        self.work.tick();
         if row.computed != row.link.hash {
             self.find(
                 Problem::EditedRow,

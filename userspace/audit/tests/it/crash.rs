@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use interdict_audit::{Audit, AuditError, Durability, Problem, Table, verify};
+use interdict_audit::{Audit, AuditError, Durability, Options, Problem, Table, verify, verify_with};
 use uuid::Uuid;
 
 use crate::support::{
-    NOON, config, record, rows, runtime, segments, session_ended, session_started, statement_ended,
-    statement_started, statements,
+    NOON, config, copy, place, public, record, rows, runtime, sealed, segments, session_ended,
+    session_started, statement_ended, statement_started, statements,
 };
 
 const CHILD: &str = "INTERDICT_AUDIT_TEST_CHILD";
@@ -34,7 +34,7 @@ fn child() {
         .unwrap();
     let acknowledged = Arc::new(Mutex::new(acknowledged));
     runtime().block_on(async {
-        let mut config = config(directory);
+        let mut config = sealed(directory);
         config.segment_rows = 200;
         config.segment_bytes = 64 << 10;
         if batch {
@@ -96,8 +96,9 @@ fn acknowledged(directory: &Path) -> String {
 
 #[test]
 fn killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled() {
-    let directory = tempfile::tempdir().unwrap();
-    let directory = directory.path();
+    let (_above, directory) = place();
+    std::fs::create_dir(&directory).unwrap();
+    let directory = &*directory;
     // The moments are spread by a fixed stride, so that a failure comes again.
     let mut moment: u64 = 3;
     let rounds: u64 = std::env::var("INTERDICT_CRASH_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
@@ -120,9 +121,15 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled() {
         let report = verify(directory).unwrap();
         assert!(report.sound(), "round {round}: {report}");
     }
-    runtime().block_on(async { Audit::open(config(directory)).unwrap().close().await.unwrap() });
-    let report = verify(directory).unwrap();
+    runtime().block_on(async { Audit::open(sealed(directory)).unwrap().close().await.unwrap() });
+    let options = Options {
+        keys: vec![public(directory)],
+        ..Options::default()
+    };
+    let report = verify_with(directory, &options).unwrap();
     assert!(report.sound(), "{report}");
+    let seals = report.seals.unwrap();
+    assert!(seals.proven && seals.seals == seals.last && seals.waiting == 0);
     let mut found: HashMap<String, u32> = HashMap::new();
     for row in rows(directory, Table::Statements) {
         *found
@@ -152,20 +159,6 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled() {
         "{} statements acknowledged over {rounds} kills",
         told.lines().count()
     );
-}
-
-/// Leaves a directory as a crash would: by copying it under the feet of a running audit.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 /// The journal file with the highest number.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use interdict_audit::Audit;
-use interdict_record::{Event, LedgerEntry, PolicyLoaded, Record};
+use interdict_record::{ApprovalEvent, Event, Frame, GrantEvent, LedgerEntry, PolicyLoaded, Record};
 use uuid::Uuid;
 
 use crate::support::{
@@ -65,6 +65,26 @@ fn the_queries_of_the_documentation_run_and_find_something() {
             ..LedgerEntry::default()
         };
         record(&audit, vec![Record::Ledger(Box::new(counted))]).await;
+        let frame = Frame {
+            at: NOON,
+            ..Frame::default()
+        };
+        let approval = ApprovalEvent {
+            at: NOON,
+            event: "denied".into(),
+            ..ApprovalEvent::default()
+        };
+        let grant = GrantEvent {
+            at: NOON,
+            event: "created".into(),
+            ..GrantEvent::default()
+        };
+        let records = vec![
+            Record::Frame(Box::new(frame)),
+            Record::Approval(Box::new(approval)),
+            Record::Grant(Box::new(grant)),
+        ];
+        record(&audit, records).await;
         let session = Uuid::now_v7();
         record(&audit, vec![session_started(session, NOON)]).await;
         statements(&audit, session, 4, NOON, HOUR).await;

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use interdict_audit::{Audit, AuditError, Config, Durability, Filter, Table, print, scan, stats, verify};
-use interdict_record::{Event, LedgerEntry, PolicyLoaded, Record, SessionDescribed};
+use interdict_audit::{
+    Audit, AuditError, Config, Durability, Filter, Table, frames, print, scan, stats, verify,
+};
+use interdict_record::{
+    ApprovalEvent, Event, Frame, GrantEvent, LedgerEntry, PolicyLoaded, Record, SessionDescribed,
+};
 use uuid::Uuid;
 
 use crate::support::{
@@ -68,13 +72,28 @@ fn what_is_appended_is_read_back_before_and_after_sealing() {
             ..LedgerEntry::default()
         };
         record(&audit, vec![Record::Ledger(Box::new(counted))]).await;
+        let began = uuid::Timestamp::from_unix(uuid::NoContext, NOON as u64 / 1_000_000, 0);
+        let frame = Frame {
+            session_id: Uuid::new_v7(began),
+            ordinal: 1,
+            at: NOON,
+            payload: vec![0, 255, b'x'],
+            length: 3,
+            ..Frame::default()
+        };
+        record(&audit, vec![Record::Frame(Box::new(frame.clone()))]).await;
+        let (approval, grant) = (approval_event("denied", NOON), grant_event("created", NOON));
+        record(&audit, vec![approval, grant]).await;
         audit.flush().await.unwrap();
         let before = Table::ALL.map(|table| rows(directory.path(), table));
-        assert_eq!(before.each_ref().map(Vec::len), [1, 1, 1, 1, 1]);
+        assert_eq!(before.each_ref().map(Vec::len), [1; 8]);
         assert!(verify(directory.path()).unwrap().sound());
 
         audit.rotate().await.unwrap();
         let after = Table::ALL.map(|table| rows(directory.path(), table));
+        let read: Result<Vec<_>, _> = frames(directory.path(), frame.session_id).unwrap().collect();
+        assert_eq!(read.unwrap(), [frame]);
+        assert_eq!(frames(directory.path(), Uuid::now_v7()).unwrap().count(), 0);
         assert_eq!(before, after);
         let report = verify(directory.path()).unwrap();
         assert!(report.sound(), "{report}");
@@ -266,4 +285,66 @@ fn many_tasks_share_one_journal_through_a_small_queue() {
         100_000
     );
     assert!(verify(directory.path()).unwrap().sound());
+}
+
+/// A restart finds what people decided: a grant stays, and an approval that nobody decided upon is ended, also where all of it
+/// was sealed before the crash.
+#[test]
+fn grants_stay_and_approvals_end_with_a_crash() {
+    for sealed in [false, true] {
+        runtime().block_on(restart(sealed));
+    }
+}
+
+async fn restart(sealed: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let left = tempfile::tempdir().unwrap();
+    let audit = Audit::open(config(directory.path())).unwrap();
+    record(
+        &audit,
+        vec![approval_event("requested", NOON), grant_event("created", NOON)],
+    )
+    .await;
+    if sealed {
+        audit.rotate().await.unwrap();
+    } else {
+        audit.flush().await.unwrap();
+    }
+    let copied = std::process::Command::new("cp")
+        .args(["-rT".as_ref(), directory.path(), left.path()])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    drop(audit);
+
+    let audit = Audit::open(config(left.path())).unwrap();
+    let grants = audit.grants().await.unwrap();
+    assert_eq!((grants.len(), grants[0].created.reason.as_str()), (1, "care"));
+    let events: Vec<_> = rows(left.path(), Table::Approvals)
+        .iter()
+        .map(|row| row["event"].clone())
+        .collect();
+    assert_eq!(events, ["requested", "restart"], "sealed: {sealed}");
+    audit.close().await.unwrap();
+    let report = verify(left.path()).unwrap();
+    assert!(report.sound(), "{report}");
+}
+
+fn approval_event(event: &str, at: i64) -> Record {
+    Record::Approval(Box::new(ApprovalEvent {
+        at,
+        event: event.into(),
+        approval_id: Uuid::from_u128(5),
+        ..ApprovalEvent::default()
+    }))
+}
+
+fn grant_event(event: &str, at: i64) -> Record {
+    Record::Grant(Box::new(GrantEvent {
+        at,
+        event: event.into(),
+        grant_id: Uuid::from_u128(6),
+        reason: "care".into(),
+        ..GrantEvent::default()
+    }))
 }

@@ -9,7 +9,10 @@
 mod crash;
 mod documented;
 mod duckdb;
+mod faults;
 mod full_disk;
 mod lifecycle;
+mod retention;
+mod seals;
 mod support;
 mod tamper;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use interdict_audit::{Audit, Config, Filter, Table, scan};
+use interdict_audit::{Audit, Config, Filter, PublicKey, SealKey, Seals, Table, scan};
 use interdict_record::{
     Column, Record, RelationAccess, SessionEnded, SessionStarted, StatementEnded, StatementStarted,
 };
@@ -15,6 +15,44 @@ pub(crate) const HOUR: i64 = 3_600_000_000;
 
 pub(crate) fn config(directory: &Path) -> Config {
     Config::new(directory, "host-1", "boot-1")
+}
+
+/// With a key, kept beside the directory.
+pub(crate) fn sealed(directory: &Path) -> Config {
+    let mut config = config(directory);
+    config.seals = Some(Seals::new(SealKey::keep(&key(directory), directory).unwrap()));
+    config
+}
+
+/// Where the key is.
+pub(crate) fn key(directory: &Path) -> PathBuf {
+    directory.with_extension("key")
+}
+
+/// The public half of it.
+pub(crate) fn public(directory: &Path) -> PublicKey {
+    SealKey::read(&key(directory)).unwrap().unwrap().public()
+}
+
+/// A directory for a record, with room beside it for a key.
+pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
+    let above = tempfile::tempdir().unwrap();
+    let directory = above.path().join("audit");
+    (above, directory)
+}
+
+/// Copies a directory, as it is at this moment.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
