@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use interdict_policy::{Identity, PolicySet};
+use interdict_policy::{Grants, Identity, PolicySet};
 use interdict_sql::Analyzer;
 use uuid::Uuid;
 
 use crate::catalogue::Catalogues;
+use crate::probes::Probes;
 
 /// Shared by every session of the daemon.
 pub struct Shared {
@@ -15,8 +16,12 @@ pub struct Shared {
     pub analyzer: Analyzer,
     /// The policy snapshot in force. A session takes it anew at each statement.
     pub policies: ArcSwap<PolicySet>,
+    /// The grants that are not over. A session takes them anew at each statement, too.
+    pub grants: ArcSwap<Grants>,
     /// Catalogues by service and database.
     pub catalogues: Catalogues,
+    /// What callers have tried by equality on masked columns.
+    pub probes: Probes,
 }
 
 impl Shared {
@@ -25,7 +30,9 @@ impl Shared {
         Self {
             analyzer: Analyzer::new(cache),
             policies: ArcSwap::new(policies),
+            grants: ArcSwap::default(),
             catalogues: Catalogues::default(),
+            probes: Probes::default(),
         }
     }
 }
@@ -43,6 +50,10 @@ pub struct Context {
     pub upstream: String,
     /// Whether the service's certificate is also what the client sees, so that SCRAM's channel binding still holds.
     pub channel_binding: bool,
+    /// Whether TLS was started on one side of the proxy only: passwords that are sent by whether there is TLS can't pass.
+    pub tls_differs: bool,
+    /// The login by which the daemon reads the service's catalogue itself; `None`: it is read over the client's session.
+    pub catalogue_user: Option<Arc<str>>,
     /// Size limits.
     pub limits: Limits,
 }

@@ -5,8 +5,22 @@
 
 pub mod catalogue;
 mod context;
+mod credentials;
+mod engine;
+pub mod http;
+pub mod mysql;
 mod output;
 pub mod postgres;
+mod probes;
+mod reading;
+mod refusal;
+mod session;
 
 pub use context::{Context, Limits, Shared};
-pub use output::{Action, EndReason, Output};
+pub use credentials::{LoginError, Secret};
+pub use engine::Engine;
+
+pub use output::{Action, EndReason, LastWords, Output, Question};
+pub use probes::Probes;
+pub use refusal::NotLoggedIn;
+pub use session::MASKS_LIFTED;

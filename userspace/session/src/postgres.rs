@@ -9,66 +9,59 @@
 mod aside;
 mod client;
 mod diagnostics;
-mod judge;
+mod form;
+mod hold;
+pub mod login;
 mod names;
 mod opening;
+mod opinion;
+mod parameters;
 mod pending;
+mod reach;
 mod recording;
-mod refusal;
 mod result;
 mod server;
 mod sight;
+mod trace;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 use bytes::{Bytes, BytesMut};
-use interdict_policy::{Effective, PolicySet};
-use interdict_record::{Micros, Record, SessionDescribed, SessionEnded};
-use interdict_sql::{Analysis, PostgresSettings};
-use interdict_wire::postgres::backend::{Message, TransactionStatus};
+use interdict_record::Micros;
+use interdict_sql::PostgresSettings;
+use interdict_wire::postgres::backend::{Authentication, Message, TransactionStatus};
 
-pub use opening::{Opening, Startup, open};
+pub use opening::{Opening, StartAs, Startup, open};
 
-use crate::catalogue::{Key, MaskMap};
 use crate::context::{Context, Shared};
-use crate::output::{Action, EndReason, Output};
+use crate::output::{Action, EndReason, LastWords, Output};
+use crate::refusal::{self, Kind, NotLoggedIn, Refusal};
+use crate::session::{Dialect, Login, Session};
+pub(crate) use form::sqlstate;
 use names::Names;
+use opinion::Shown;
 use pending::{Pending, Run};
-use refusal::Refusal;
-use result::Plan;
 
 /// One PostgreSQL session between a client and a server.
 pub struct Engine {
-    shared: Arc<Shared>,
-    context: Context,
+    pub(crate) session: Session,
     startup: Startup,
     phase: Phase,
-    key: Key,
 
-    policies: Arc<PolicySet>,
-    effective: Effective,
-    /// The catalogue through the policy, and the version of the schema it belongs to.
-    map: Option<Sighted>,
-    schema_version: Arc<AtomicU64>,
-    /// DDL ran in the transaction that is open: what is read of the catalogue is this session's own until it ends.
-    ddl_in_transaction: bool,
-    /// Names that were looked for in this version of the catalogue and are not there.
-    absent: HashSet<String, RandomState>,
     /// Results of statements by text: may they be shown?
-    verdicts: HashMap<u64, Result<(), String>, RandomState>,
+    verdicts: HashMap<u64, trace::Verdict, RandomState>,
+    /// The mask map's generation that they belong to.
+    generation: u64,
     hasher: RandomState,
 
     settings: PostgresSettings,
     status: TransactionStatus,
     names: Names,
-    /// Cursors and SQL-level prepared statements, and what they run.
-    spoken: HashMap<String, Vec<Arc<Analysis>>, RandomState>,
     pending: VecDeque<Pending>,
     /// What is done to the rows of each portal that was described.
-    plans: HashMap<Bytes, Arc<Plan>, RandomState>,
+    plans: HashMap<Bytes, Arc<Shown>, RandomState>,
     /// Portals whose description was asked for since they were bound.
     described: HashSet<Bytes, RandomState>,
 
@@ -85,8 +78,6 @@ pub struct Engine {
     waiting: Option<Bytes>,
     /// A setting that may change the meaning of texts was sent: the next statement waits for its answer.
     barrier: bool,
-    /// The catalogue was just read again because a relation was not in it.
-    reloaded: bool,
     /// An answer that the server gave to the engine's own question and that is the answer to the client's message.
     foreseen_error: Option<Bytes>,
     /// Everything from the server is dropped until it is ready: the client was told of a failure already.
@@ -97,18 +88,9 @@ pub struct Engine {
     passing_client: usize,
     dropping_client: usize,
     backend_key: Option<Bytes>,
-
-    counter: u64,
-    totals: Totals,
+    /// What the statement that is about to be held would cost, and its key.
+    plan: Option<(u64, String)>,
     ended: bool,
-}
-
-/// The catalogue through a policy.
-struct Sighted {
-    /// Of the schema that the catalogue was read of.
-    version: u64,
-    effective: Effective,
-    map: Arc<MaskMap>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,15 +102,6 @@ enum Phase {
     Replication,
 }
 
-#[derive(Debug, Default)]
-struct Totals {
-    statements: u64,
-    rows: u64,
-    masked_cells: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-}
-
 impl Engine {
     /// Begins a session: the start-up message goes to the server, unless it is refused.
     pub fn new(
@@ -138,30 +111,21 @@ impl Engine {
         now: Micros,
         out: &mut Output,
     ) -> Self {
-        let policies = shared.policies.load_full();
-        let effective = policies.effective(&context.service, &context.identity);
-        let key = Key {
-            service: context.service.clone(),
-            upstream: context.upstream.clone(),
-            database: startup.database.clone(),
+        let login = Login {
+            user: &startup.user,
+            database: &startup.database,
+            application: &startup.application,
         };
-        let schema_version = shared.catalogues.version(&key);
+        let session = Session::new(shared, context, Dialect::Postgres, &login, out);
         let mut engine = Self {
-            key,
-            policies,
-            effective,
-            schema_version,
-            shared,
+            session,
             phase: Phase::Authentication,
-            map: None,
-            ddl_in_transaction: false,
-            absent: HashSet::default(),
             verdicts: HashMap::default(),
+            generation: 0,
             hasher: RandomState::new(),
             settings: PostgresSettings::default(),
             status: TransactionStatus::Idle,
             names: Names::default(),
-            spoken: HashMap::default(),
             pending: VecDeque::new(),
             plans: HashMap::default(),
             described: HashSet::default(),
@@ -172,57 +136,70 @@ impl Engine {
             flushed: false,
             waiting: None,
             barrier: false,
-            reloaded: false,
             foreseen_error: None,
             muted: false,
             passing: 0,
             passing_client: 0,
             dropping_client: 0,
             backend_key: None,
-            counter: 0,
-            totals: Totals::default(),
+            plan: None,
             ended: false,
-            context,
             startup,
         };
-        out.records
-            .push(Record::SessionDescribed(Box::new(SessionDescribed {
-                session_id: engine.context.session_id,
-                database: Some(engine.startup.database.clone()),
-                db_user: Some(engine.startup.user.clone()),
-                application: Some(engine.startup.application.clone()),
-                ..SessionDescribed::default()
-            })));
         if engine.startup.replication {
             engine.open_replication(now, out);
+        } else if engine.startup.role.is_some() {
+            engine.open_as_role(now, out);
         } else {
-            out.to_server.extend_from_slice(&engine.startup.message);
+            engine.start(out);
         }
         engine
+    }
+
+    /// The start-up goes to the server; where the proxy has logged in already, the client is told that it is in.
+    pub(crate) fn start(&mut self, out: &mut Output) {
+        match &self.startup.logged_in {
+            None => out.to_server.extend_from_slice(&self.startup.message),
+            Some(prelude) => {
+                out.to_client.extend_from_slice(prelude);
+                // Nine bytes: it can't be too large.
+                let _ = Message::Authentication(Authentication::Ok).write(&mut out.to_client);
+            }
+        }
     }
 
     /// Takes what the client sent; whole messages are removed from `input`. Call it again with what is left when more
     /// arrives, and after [`Engine::on_server`] once [`Engine::wants_client`] is true again.
     pub fn on_client(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) {
         let before = input.len();
-        while self.wants_client() && self.client_step(input, now, out) {}
-        self.totals.bytes_in += (before - input.len()) as u64;
+        while self.wants_client() && self.client_step(input, now, out) {
+            out.note_ends();
+        }
+        out.note_ends();
+        self.session.totals.bytes_in += (before - input.len()) as u64;
     }
 
     /// Takes what the server sent.
     pub fn on_server(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) {
         let before = out.to_client.len();
-        while !self.ended && self.server_step(input, now, out) {}
+        while !self.ended && !self.session.is_asking() && self.server_step(input, now, out) {
+            out.note_ends();
+        }
+        out.note_ends();
         if self.paused && self.pending.is_empty() {
             self.paused = false;
         }
-        self.totals.bytes_out += out.to_client.len().saturating_sub(before) as u64;
+        self.session.totals.bytes_out += out.to_client.len().saturating_sub(before) as u64;
     }
 
     /// Whether the client's bytes are to be read: not while a question of the engine's own is under way, nor while very
     /// much is outstanding.
     pub fn wants_client(&self) -> bool {
-        !self.ended && !self.paused && self.pending.len() < self.context.limits.pipeline
+        !self.ended
+            && !self.paused
+            && !self.session.awaits_catalogue()
+            && !self.session.awaits_person()
+            && self.pending.len() < self.session.context.limits.pipeline
     }
 
     /// Whether the session could end here and nothing would be half done: nothing is outstanding, no transaction is open.
@@ -259,29 +236,19 @@ impl Engine {
             }
         }
         self.ended = true;
-        out.records.push(Record::SessionEnded(Box::new(SessionEnded {
-            session_id: self.context.session_id,
-            ended_at: now,
-            end_reason: reason.as_str().to_owned(),
-            statements: self.totals.statements,
-            rows: self.totals.rows,
-            bytes_in: self.totals.bytes_in,
-            bytes_out: self.totals.bytes_out,
-            masked_cells: self.totals.masked_cells,
-            flags: Vec::new(),
-        })));
+        self.session.finish(reason, now, out);
     }
 
     /// Tells the client why, and closes.
     fn cut(&mut self, refusal: &Refusal, reason: EndReason, out: &mut Output) {
-        out.to_client.extend_from_slice(&refusal.fatal());
+        out.to_client.extend_from_slice(&form::fatal(refusal));
         out.action = Some(Action::Close(reason));
         self.ended = true;
     }
 
     fn desynchronised(&mut self, side: &str, what: &impl std::fmt::Display, out: &mut Output) {
         let refusal = Refusal::new(
-            refusal::PROTOCOL,
+            Kind::Protocol,
             format!("interdict: the {side} sent something that is not the PostgreSQL protocol: {what}"),
             Some("the session is closed because its meaning can no longer be judged".to_owned()),
         );
@@ -289,59 +256,10 @@ impl Engine {
     }
 
     /// Takes the policy snapshot in force; a session changes to a new one only between statements.
-    fn refresh_policy(&mut self) {
-        let current = self.shared.policies.load();
-        if !Arc::ptr_eq(&current, &self.policies) {
-            self.policies = Arc::clone(&current);
-            self.effective = self
-                .policies
-                .effective(&self.context.service, &self.context.identity);
+    fn refresh_policy(&mut self, now: Micros) {
+        if self.session.refresh_policy(now) {
             self.verdicts.clear();
         }
-    }
-
-    /// Whether results must be looked at.
-    fn watches_results(&self) -> bool {
-        self.effective.masks_columns() || self.effective.detection().is_some()
-    }
-
-    /// The mask map, if it is that of the schema as last seen.
-    fn current_map(&mut self) -> Option<Arc<MaskMap>> {
-        let version = self.schema_version.load(Ordering::Acquire);
-        if let Some(sighted) = &self.map
-            && sighted.version == version
-            && sighted.effective.same(&self.effective)
-        {
-            return Some(Arc::clone(&sighted.map));
-        }
-        self.verdicts.clear();
-        self.absent.clear();
-        if self.ddl_in_transaction {
-            // What others read does not have what this session did and has not committed.
-            return None;
-        }
-        let (version, map) = self.shared.catalogues.map(&self.key, &self.effective)?;
-        self.map = Some(Sighted {
-            version,
-            effective: self.effective.clone(),
-            map: Arc::clone(&map),
-        });
-        Some(map)
-    }
-
-    /// The mask map that what is outstanding was judged by: the schema may have changed since.
-    fn held_map(&self) -> Option<Arc<MaskMap>> {
-        self.map.as_ref().map(|sighted| Arc::clone(&sighted.map))
-    }
-
-    /// The schema changed, or may have.
-    fn schema_changed(&self) {
-        self.shared.catalogues.invalidate(&self.key);
-    }
-
-    fn next_id(&mut self, now: Micros) -> uuid::Uuid {
-        self.counter += 1;
-        statement_id(self.context.session_id, self.counter, now)
     }
 
     fn rebuild_names(&mut self) {
@@ -367,58 +285,19 @@ impl Engine {
     }
 }
 
-/// What a client is told when the service can't be reached (connection_failure).
+/// What a client is told when the service can't be reached.
 pub fn unreachable(why: &str) -> BytesMut {
-    Refusal::new(
-        "08006",
-        format!("interdict: {why}"),
-        Some("the operator finds it in the daemon's log".to_owned()),
-    )
-    .fatal()
+    form::fatal(&refusal::unreachable(why))
 }
 
-/// What a client is told when the daemon stops (admin_shutdown).
-pub fn shutting_down() -> BytesMut {
-    Refusal::new(
-        "57P01",
-        "interdict: the daemon is stopping",
-        Some("connect again in a moment".to_owned()),
-    )
-    .fatal()
+/// What a client is told when the login that the proxy makes for it fails.
+pub fn not_logged_in(why: &NotLoggedIn<'_>) -> BytesMut {
+    form::fatal(&refusal::not_logged_in(why))
 }
 
-/// What a client is told when its workload is put in quarantine (admin_shutdown).
-pub fn quarantined() -> BytesMut {
-    Refusal::new(
-        "57P01",
-        "interdict: this workload is in quarantine",
-        Some("a person has to lift it: interdict quarantine WORKLOAD --lift".to_owned()),
-    )
-    .fatal()
-}
-
-/// What a client is told when its statement cannot be recorded (io_error).
-pub fn audit_failed() -> BytesMut {
-    let hint = "nothing is forwarded that is not recorded; the operator finds the reason in the daemon's log";
-    Refusal::new(
-        "58030",
-        "interdict: the audit does not take records",
-        Some(hint.to_owned()),
-    )
-    .fatal()
-}
-
-/// A UUIDv7 made from the time, the session and a count, so that the engine needs no source of randomness.
-fn statement_id(session: uuid::Uuid, counter: u64, now: Micros) -> uuid::Uuid {
-    let mut random = [0_u8; 10];
-    for (to, from) in random.iter_mut().zip(session.as_bytes().iter().skip(6)) {
-        *to = *from;
-    }
-    for (to, from) in random.iter_mut().skip(2).zip(counter.to_be_bytes()) {
-        *to ^= from;
-    }
-    let millis = u64::try_from(now / 1000).unwrap_or_default();
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+/// What a client is told when its session is ended from outside.
+pub fn last_words(why: LastWords) -> BytesMut {
+    form::fatal(&refusal::last_words(why))
 }
 
 /// Takes the first run of a query that is still unfinished.

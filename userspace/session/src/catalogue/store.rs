@@ -1,10 +1,12 @@
 //! Catalogues shared between sessions, and each as every policy in force sees it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use interdict_policy::Effective;
+use interdict_record::Micros;
+use interdict_sql::Analyzer;
 
 use super::{Catalogue, MaskMap};
 
@@ -15,8 +17,10 @@ pub struct Key {
     pub service: String,
     /// Its address.
     pub upstream: String,
-    /// The database.
+    /// The database, or the one in use where a catalogue is of a whole server.
     pub database: String,
+    /// The database user, where a catalogue shows each what he has a right to.
+    pub reader: String,
 }
 
 /// The newest catalogue of each database.
@@ -31,6 +35,8 @@ pub struct Catalogues {
 struct Entry {
     /// Grows with every change that was seen; a catalogue read before it is stale.
     version: Arc<AtomicU64>,
+    /// When the catalogue was last found to be as the database has it.
+    checked: Arc<AtomicI64>,
     catalogue: Option<(u64, Arc<Catalogue>)>,
     /// Views of `catalogue` by policy; few policies are in force at a time.
     maps: Vec<(Effective, Arc<MaskMap>)>,
@@ -51,18 +57,31 @@ impl Catalogues {
         self.with(key, |entry| Arc::clone(&entry.version))
     }
 
-    /// A change of the schema was seen: catalogues read so far are stale.
-    pub fn invalidate(&self, key: &Key) {
-        self.with(key, |entry| {
-            entry.version.fetch_add(1, Ordering::AcqRel);
-            entry.maps.clear();
-        });
+    /// When the catalogue was last found to be as the database has it, for sessions to look at and set without the lock.
+    pub fn checked(&self, key: &Key) -> Arc<AtomicI64> {
+        self.with(key, |entry| Arc::clone(&entry.checked))
     }
 
-    /// Puts in a catalogue whose reading began at `version`.
-    pub fn publish(&self, key: &Key, version: u64, catalogue: Arc<Catalogue>) {
+    /// A change of the schema was seen: catalogues read so far are stale.
+    pub fn invalidate(&self, key: &Key) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.entry(key.clone()).or_default();
+        // Where one server's catalogue is seen by each user in his way, all of them have seen the change.
+        let same = |other: &Key| {
+            other == key
+                || (!key.reader.is_empty() && other.service == key.service && other.upstream == key.upstream)
+        };
+        for (_, entry) in entries.iter_mut().filter(|(other, _)| same(other)) {
+            entry.version.fetch_add(1, Ordering::AcqRel);
+            entry.maps.clear();
+        }
+    }
+
+    /// Puts in a catalogue whose reading began at `version` and was over at `now`.
+    pub fn publish(&self, key: &Key, version: u64, catalogue: Arc<Catalogue>, now: Micros) {
         self.with(key, |entry| {
             if entry.catalogue.as_ref().is_none_or(|(have, _)| *have <= version) {
+                entry.checked.store(now, Ordering::Release);
                 entry.catalogue = Some((version, catalogue));
                 entry.maps.clear();
             }
@@ -70,7 +89,7 @@ impl Catalogues {
     }
 
     /// The current catalogue through a policy, and its version; `None` if there is none or it is stale.
-    pub fn map(&self, key: &Key, effective: &Effective) -> Option<(u64, Arc<MaskMap>)> {
+    pub fn map(&self, key: &Key, effective: &Effective, analyzer: &Analyzer) -> Option<(u64, Arc<MaskMap>)> {
         let (version, catalogue) = self.with(key, |entry| {
             let (have, catalogue) = entry.catalogue.as_ref()?;
             if *have != entry.version.load(Ordering::Acquire) {
@@ -87,7 +106,7 @@ impl Catalogues {
             Err(catalogue) => catalogue,
         };
         // Built outside the lock: a large catalogue takes milliseconds.
-        let map = Arc::new(MaskMap::new(&catalogue, effective, &key.database));
+        let map = Arc::new(MaskMap::new(&catalogue, effective, &key.database, analyzer));
         self.with(key, |entry| {
             if entry.version.load(Ordering::Acquire) == version {
                 entry.maps.truncate(MAPS - 1);

@@ -9,10 +9,14 @@ use interdict_wire::WireError;
 use interdict_wire::postgres::backend::Message;
 use interdict_wire::postgres::frontend::{self, Target, write_bind, write_parse};
 
-use crate::catalogue::{QUERY, ReadError, Reader};
+use crate::catalogue::{MARK_QUERY, Mark, QUERY, ReadError, Reader};
+use crate::session::Carrying;
 
 /// The name under which the engine prepares and binds.
 pub(super) const NAME: &[u8] = b"interdict";
+
+/// So much of a plan is shown.
+const PLAN_LINES: usize = 64;
 
 const CLOSE: frontend::Message<'static> = frontend::Message::Close {
     target: Target::Statement,
@@ -38,8 +42,14 @@ enum Kind {
         reader: Reader,
         version: u64,
     },
+    Mark(Option<Mark>),
+    Plan {
+        key: u64,
+        lines: Vec<String>,
+    },
     Probe {
         key: u64,
+        carrying: Carrying,
         description: Option<Bytes>,
         no_data: bool,
     },
@@ -71,9 +81,16 @@ pub(super) enum Outcome {
         reader: Reader,
         version: u64,
     },
+    Mark(Mark),
+    /// What the server expects a statement to cost; none where it did not say.
+    Plan {
+        key: u64,
+        lines: Vec<String>,
+    },
     /// The RowDescription message's body, or none if the statement returns no rows.
     Probe {
         key: u64,
+        carrying: Carrying,
         description: Option<Bytes>,
     },
     /// The server's ErrorResponse, whole.
@@ -87,8 +104,30 @@ pub(super) enum Outcome {
 impl Aside {
     /// Asks for the catalogue.
     pub(super) fn catalogue(version: u64, sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+        let kind = Kind::Catalogue {
+            reader: Reader::default(),
+            version,
+        };
+        Self::rows(QUERY, kind, sync, out)
+    }
+
+    /// Asks whether the schema is as it was.
+    pub(super) fn mark(sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+        Self::rows(MARK_QUERY, Kind::Mark(None), sync, out)
+    }
+
+    /// Asks what a statement would cost, without running it.
+    pub(super) fn plan(key: u64, text: &str, sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
+        let kind = Kind::Plan {
+            key,
+            lines: Vec::new(),
+        };
+        Self::rows(&format!("EXPLAIN {text}"), kind, sync, out)
+    }
+
+    fn rows(query: &str, kind: Kind, sync: bool, out: &mut BytesMut) -> Result<Self, WireError> {
         CLOSE.write(out)?;
-        write_parse(out, NAME, QUERY.as_bytes(), &[])?;
+        write_parse(out, NAME, query.as_bytes(), &[])?;
         write_bind(out, NAME, NAME, &[], [], &[])?;
         frontend::Message::Execute {
             portal: NAME,
@@ -103,10 +142,7 @@ impl Aside {
         CLOSE.write(out)?;
         Self::end(sync, out)?;
         Ok(Self {
-            kind: Kind::Catalogue {
-                reader: Reader::default(),
-                version,
-            },
+            kind,
             sync,
             closes: 3,
             error: None,
@@ -119,6 +155,7 @@ impl Aside {
         key: u64,
         text: &[u8],
         types: &[u32],
+        carrying: Carrying,
         sync: bool,
         out: &mut BytesMut,
     ) -> Result<Self, WireError> {
@@ -133,6 +170,7 @@ impl Aside {
         Self::end(sync, out)?;
         let kind = Kind::Probe {
             key,
+            carrying,
             description: None,
             no_data: false,
         };
@@ -166,7 +204,19 @@ impl Aside {
                 return progress(!self.sync);
             }
             (Message::ParseComplete | Message::BindComplete | Message::ParameterDescription(_), _)
-            | (Message::CommandComplete(_), Kind::Catalogue { .. }) => {}
+            | (Message::CommandComplete(_), Kind::Catalogue { .. } | Kind::Mark(_) | Kind::Plan { .. }) => {}
+            // Its conditions hold the statement's literals; what it costs does not.
+            (Message::DataRow(row), Kind::Plan { lines, .. }) => lines.extend(
+                row.iter()
+                    .flatten()
+                    .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                    .filter(|line| line.contains("(cost="))
+                    .take(PLAN_LINES),
+            ),
+            (Message::DataRow(row), Kind::Mark(mark)) => match Mark::new(row.iter()) {
+                Ok(read) => *mark = Some(read),
+                Err(error) => self.failure = Some(error.into()),
+            },
             (Message::DataRow(row), Kind::Catalogue { reader, .. }) => {
                 if let Err(error) = reader.row(row.iter()) {
                     self.failure = Some(error.into());
@@ -183,10 +233,13 @@ impl Aside {
 
     /// What came of it.
     pub(super) fn finish(self) -> Outcome {
+        if let Kind::Plan { key, lines } = self.kind {
+            return Outcome::Plan { key, lines };
+        }
         if let Some(message) = self.error {
             return Outcome::ServerError {
                 message,
-                catalogue: matches!(self.kind, Kind::Catalogue { .. }),
+                catalogue: matches!(self.kind, Kind::Catalogue { .. } | Kind::Mark(_)),
             };
         }
         if let Some(failure) = self.failure {
@@ -194,21 +247,30 @@ impl Aside {
         }
         match self.kind {
             Kind::Catalogue { reader, version } => Outcome::Catalogue { reader, version },
+            Kind::Mark(Some(mark)) => Outcome::Mark(mark),
             Kind::Probe {
                 key,
+                carrying,
                 description: Some(description),
                 ..
             } => Outcome::Probe {
                 key,
+                carrying,
                 description: Some(description),
             },
             Kind::Probe {
-                key, no_data: true, ..
+                key,
+                carrying,
+                no_data: true,
+                ..
             } => Outcome::Probe {
                 key,
+                carrying,
                 description: None,
             },
-            Kind::Probe { .. } => Outcome::Failure(Failure::Unexpected),
+            Kind::Mark(None) | Kind::Plan { .. } | Kind::Probe { .. } => {
+                Outcome::Failure(Failure::Unexpected)
+            }
         }
     }
 }

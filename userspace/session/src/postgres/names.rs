@@ -28,6 +28,14 @@ pub(super) struct Portal {
     pub(super) bind: Bytes,
 }
 
+impl Portal {
+    /// The values and their formats as they were sent, without the names in front of them.
+    pub(super) fn values(&self) -> &[u8] {
+        let mut parts = self.bind.splitn(3, |byte| *byte == 0);
+        parts.nth(2).unwrap_or_default()
+    }
+}
+
 /// What a message does to the tables once the server accepts it.
 #[derive(Clone, Debug)]
 pub(super) enum Change {

@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use interdict_wire::postgres::opening::{self, Opening as Wire};
 
-use super::refusal::{PROTOCOL, Refusal};
+use crate::postgres::form;
+use crate::refusal::{Kind, Refusal};
 
 /// What the driver does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,75 @@ pub struct Startup {
     pub application: String,
     /// Whether a replication connection is asked for.
     pub replication: bool,
+    /// The parameter by which the session asks to be somebody else from its start on.
+    pub role: Option<&'static str>,
+    /// The proxy has logged in by itself, and this is what the client has to be told before it hears that it is in.
+    pub logged_in: Option<Bytes>,
+}
+
+/// A start-up message with another user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartAs {
+    /// To be sent to the service.
+    Startup(Startup),
+    /// The message names a role besides, by this parameter: it would be somebody else than the user in question.
+    Role(&'static str),
+    /// It can't be written with that user: too long, or a zero byte in it.
+    Unwritable,
+}
+
+impl Startup {
+    /// The same start-up by another user. What the client said of itself is only a claim: its user is dropped, and where it
+    /// names no database the server takes the new user's name for it.
+    pub fn of_user(&self, user: &str) -> StartAs {
+        let Ok(Some((Wire::Startup(parsed), _))) = opening::parse(&self.message) else {
+            return StartAs::Unwritable;
+        };
+        if let Some(parameter) = role(&parsed.parameters) {
+            return StartAs::Role(parameter);
+        }
+        let mut parameters = vec![("user", user)];
+        let others = parsed.parameters.iter().filter(|(name, _)| *name != "user");
+        parameters.extend(others.copied());
+        let mut message = BytesMut::new();
+        let written = opening::Startup { parameters, ..parsed }.write(&mut message);
+        if written.is_err() {
+            return StartAs::Unwritable;
+        }
+        // What is said of it is read from the message itself, as of any.
+        match open(&mut message) {
+            Opening::Startup(startup) => StartAs::Startup(startup),
+            _ => StartAs::Unwritable,
+        }
+    }
+}
+
+/// The parameter that changes who the session is: by its name, or within `options` as the server splits them
+/// (`pg_split_opts`: a backslash takes the next character as it is; names of settings know no case, nor `-` from `_`).
+fn role(parameters: &[(&str, &str)]) -> Option<&'static str> {
+    const NAMES: [&str; 2] = ["role", "session_authorization"];
+    let plain = |text: &str| {
+        text.chars()
+            .filter(|letter| *letter != '\\')
+            .map(|letter| {
+                if letter == '-' {
+                    '_'
+                } else {
+                    letter.to_ascii_lowercase()
+                }
+            })
+            .collect::<String>()
+    };
+    NAMES.into_iter().find(|wanted| {
+        parameters.iter().any(|(name, value)| {
+            plain(name) == *wanted
+                || *name == "options"
+                    && plain(value)
+                        .split_ascii_whitespace()
+                        .filter_map(|word| word.split('=').next())
+                        .any(|name| name.trim_start_matches("_c").trim_start_matches('_') == *wanted)
+        })
+    })
 }
 
 /// Takes the next opening message from `input`.
@@ -47,11 +117,11 @@ pub fn open(input: &mut BytesMut) -> Opening {
         Ok(Some((message, length))) => (classify(&message), length),
         Err(error) => {
             let refusal = Refusal::new(
-                PROTOCOL,
+                Kind::Protocol,
                 format!("interdict: this port takes the PostgreSQL protocol only ({error})"),
                 Some("connect with a PostgreSQL client".to_owned()),
             );
-            return Opening::Refused(refusal.fatal().freeze());
+            return Opening::Refused(form::fatal(&refusal).freeze());
         }
     };
     let message = input.split_to(length.min(input.len())).freeze();
@@ -80,6 +150,7 @@ fn classify(message: &Wire<'_>) -> Opening {
             let user = find("user").unwrap_or_default();
             Opening::Startup(Startup {
                 message: Bytes::new(),
+                role: role(&startup.parameters),
                 database: find("database")
                     .filter(|name| !name.is_empty())
                     .unwrap_or_else(|| user.clone()),
@@ -91,6 +162,7 @@ fn classify(message: &Wire<'_>) -> Opening {
                         "" | "false" | "off" | "no" | "0" | "f" | "n"
                     )
                 }),
+                logged_in: None,
                 user,
             })
         }

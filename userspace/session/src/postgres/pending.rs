@@ -1,17 +1,19 @@
 //! What the server still owes an answer to, in the order in which it will answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use interdict_masking::postgres::copy::{Layout, Rewriter};
 use interdict_policy::{Decision, ResultWatch};
-use interdict_record::{Column, Micros};
 use uuid::Uuid;
 
 use super::aside::Aside;
 use super::names::Change;
-use super::refusal::Refusal;
+use super::opinion::{CopyAsked, Shown};
 use super::result::Plan;
+use crate::refusal::Refusal;
+use crate::session::{Carrying, HeldResult, Portion, Tally};
 
 /// One outstanding answer.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) enum Pending {
     DescribePortal {
         portal: Bytes,
         ours: bool,
+        /// What its rows could show, if they are planned by this description.
+        carrying: Option<Carrying>,
     },
     Execute {
         portal: Bytes,
@@ -78,42 +82,29 @@ pub(super) struct Run {
     pub(super) statement_id: Uuid,
     /// Whether masked values may be within reach of its result, so that its error texts are withheld.
     pub(super) sensitive: bool,
-    /// Every output column is to be masked, because the policy says so of what cannot be analysed.
-    pub(super) mask_all: bool,
-    /// Columns without an origin could carry a masked value.
-    pub(super) carries: bool,
+    /// What of its result could show one.
+    pub(super) carrying: Carrying,
     /// Its rows are shown only by a plan.
     pub(super) planned: bool,
     pub(super) ddl: bool,
     /// What is done to its rows, once they are described.
-    pub(super) plan: Option<Arc<Plan>>,
+    pub(super) plan: Option<Arc<Shown>>,
     pub(super) watch: Option<ResultWatch>,
+    /// The result of which it sends a portion, and how much was sent of that before.
+    pub(super) portion: Option<(String, Portion)>,
+    /// What a person is shown if its result has to wait.
+    pub(super) held_result: Option<Box<HeldResult>>,
     /// A rule about the result's size ended it.
     pub(super) stopped: Option<(Decision, Refusal)>,
-    /// How COPY data is treated.
-    pub(super) copy: Option<CopyOut>,
+    /// How the rows of a COPY are shown.
+    pub(super) copied: Option<Arc<Plan>>,
+    /// What rewrites them.
+    pub(super) rewriter: Option<Box<Rewriter>>,
+    /// The form of the rows, if it is a COPY whose fields can be told apart.
+    pub(super) layout: Option<Layout>,
+    /// COPY data that others are asked about.
+    pub(super) copy_asked: Option<Box<CopyAsked>>,
     /// SQLSTATE of the error that a function call ended with.
     pub(super) failed: Option<String>,
     pub(super) tally: Tally,
-}
-
-/// What is done to COPY data on its way to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CopyOut {
-    Pass,
-    /// Detectors look at text and CSV rows.
-    Detect,
-    /// Detectors look at the fields of binary rows.
-    DetectBinary,
-}
-
-/// What is counted while a result passes.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) first_byte_at: Option<Micros>,
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-    pub(super) masked_cells: u64,
-    pub(super) masked_by: BTreeMap<String, u64>,
-    pub(super) columns: Vec<Column>,
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
-use interdict_masking::postgres::{Detected, Format, Masked, detect, is_searched, mask};
-use interdict_masking::{Detection, Mask};
+use interdict_masking::postgres::{
+    Detected, Format, Masked, blank, copy, detect, identifier, is_searched, mask,
+};
+use interdict_masking::{Detection, Subject};
 use interdict_record::Column;
 use interdict_wire::postgres::Format as WireFormat;
 use interdict_wire::postgres::backend::{DataRow, RowDescription};
 
-use super::pending::Tally;
-use crate::catalogue::{MaskMap, MaskedColumn, Origin};
+use crate::catalogue::{Bearing, MaskMap, Origin};
+use crate::session::{Bearers, Blind, Carrying, Tally, Treatment};
 
 /// What is done to a result's cells.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Plan {
     detection: Option<Arc<Detection>>,
     /// Nothing is done: rows pass as they are.
     untouched: bool,
+    /// What it does not tell of whose data the rows are.
+    blind: Blind,
     record: Vec<Column>,
 }
 
@@ -27,24 +31,25 @@ struct ColumnPlan {
     treatment: Treatment,
     type_oid: u32,
     format: Format,
-}
-
-#[derive(Debug)]
-enum Treatment {
-    Pass,
-    Mask(Arc<MaskedColumn>),
-    /// Value detectors look at it.
-    Detect,
+    /// Whose data it is.
+    subject: Option<Arc<Subject>>,
 }
 
 /// What a plan is made from besides the description.
 pub(super) struct PlanInput<'a> {
     pub(super) map: Option<&'a MaskMap>,
     pub(super) detection: Option<&'a Arc<Detection>>,
-    /// Columns without an origin could carry a masked value.
-    pub(super) carries: bool,
-    /// Mask every column.
-    pub(super) mask_all: bool,
+    /// What could show a masked value.
+    pub(super) carrying: &'a Carrying,
+    pub(super) bearers: Bearers,
+}
+
+/// A column that a COPY of a relation sends.
+pub(super) struct Copied {
+    pub(super) name: String,
+    pub(super) type_oid: u32,
+    pub(super) shown: Origin,
+    pub(super) bearing: Bearing,
 }
 
 /// A column that may carry a masked value and can't be traced to one.
@@ -62,55 +67,133 @@ impl Plan {
             detection: input.detection.cloned(),
             ..Self::default()
         };
-        for field in description {
+        let count = description.iter().count();
+        for (index, field) in description.iter().enumerate() {
             let label = String::from_utf8_lossy(field.name).into_owned();
             let format = match field.format {
                 WireFormat::Text => Format::Text,
                 WireFormat::Binary => Format::Binary,
             };
             let mut origin = None;
-            let mut treatment = Treatment::Pass;
+            let mut shown = Origin::Clear;
             if let Some(map) = input.map {
                 // Attribute 0 is a whole row; negative ones are system columns, which hold no data of the table.
-                if field.table_oid == 0 || field.attribute == 0 {
-                    if input.carries && !input.mask_all {
-                        return Err(Untraceable { label });
+                shown = if field.table_oid == 0 || field.attribute == 0 {
+                    if input.carrying.carries {
+                        let flow = input.carrying.output(index, count);
+                        flow.map_or(Origin::Unknown, |flow| map.shown(&flow))
+                    } else {
+                        Origin::Clear
                     }
                 } else if field.attribute > 0 {
                     origin = map.catalogue().label(field.table_oid, field.attribute);
-                    match map.origin(field.table_oid, field.attribute) {
-                        Origin::Clear => {}
-                        Origin::Masked(masked) => treatment = Treatment::Mask(masked),
-                        Origin::Unknown if input.mask_all => {}
-                        Origin::Unknown => return Err(Untraceable { label }),
-                    }
-                }
-            }
-            if input.mask_all && matches!(treatment, Treatment::Pass) {
-                let unknown = MaskedColumn {
-                    mask: Mask::Redact,
-                    origin: label.clone(),
-                    rule: "uncertain".to_owned(),
+                    map.origin(field.table_oid, field.attribute)
+                } else {
+                    Origin::Clear
                 };
-                treatment = Treatment::Mask(Arc::new(unknown));
             }
-            if matches!(treatment, Treatment::Pass) && plan.detection.is_some() && is_searched(field.type_oid)
-            {
-                treatment = Treatment::Detect;
-            }
-            let mask = match &treatment {
-                Treatment::Mask(masked) => Some(masked.mask.to_string()),
-                Treatment::Pass | Treatment::Detect => None,
+            let searched = plan.detection.is_some() && is_searched(field.type_oid);
+            let Some(treatment) = Treatment::of(shown, &label, input.carrying.mask_all, searched) else {
+                return Err(Untraceable { label });
             };
-            plan.untouched &= matches!(treatment, Treatment::Pass);
-            plan.record.push(Column { label, origin, mask });
-            plan.columns.push(ColumnPlan {
-                treatment,
-                type_oid: field.type_oid,
-                format,
+            let bearing = input.bearers.of(|map| {
+                if field.table_oid == 0 || field.attribute == 0 {
+                    input.carrying.borne(map, index, count)
+                } else if field.attribute > 0 {
+                    map.origin(field.table_oid, field.attribute)
+                } else {
+                    Origin::Clear
+                }
             });
+            plan.add(label, origin, treatment, bearing, field.type_oid, format);
         }
         Ok(plan)
+    }
+
+    /// The plan of a COPY of one relation's columns.
+    pub(super) fn copied(
+        columns: Vec<Copied>,
+        detection: Option<&Arc<Detection>>,
+    ) -> Result<Self, Untraceable> {
+        let mut plan = Self {
+            untouched: true,
+            detection: detection.cloned(),
+            ..Self::default()
+        };
+        for Copied {
+            name: label,
+            type_oid,
+            shown,
+            bearing,
+        } in columns
+        {
+            let searched = plan.detection.is_some() && is_searched(type_oid);
+            let Some(treatment) = Treatment::of(shown, &label, false, searched) else {
+                return Err(Untraceable { label });
+            };
+            plan.add(label, None, treatment, bearing, type_oid, Format::Text);
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        label: String,
+        origin: Option<String>,
+        treatment: Treatment,
+        bearing: Bearing,
+        type_oid: u32,
+        format: Format,
+    ) {
+        let hidden = matches!(treatment, Treatment::Blank(_));
+        let subject = self.blind.subject(bearing, hidden);
+        self.untouched &= matches!(treatment, Treatment::Pass) && subject.is_none();
+        self.record.push(treatment.recorded(label, origin));
+        self.columns.push(ColumnPlan {
+            treatment,
+            type_oid,
+            format,
+            subject,
+        });
+    }
+
+    /// The same for the fields of COPY data.
+    pub(super) fn copy_columns(&self) -> Vec<copy::Column> {
+        let columns = self.columns.iter().map(|column| copy::Column {
+            type_oid: column.type_oid,
+            treatment: match &column.treatment {
+                Treatment::Pass => copy::Treatment::Pass,
+                Treatment::Detect => copy::Treatment::Search,
+                Treatment::Mask(masked) => copy::Treatment::Mask(Arc::new(masked.mask.clone())),
+                Treatment::Blank(_) => copy::Treatment::Blank,
+            },
+            read: column.subject.is_some(),
+        });
+        columns.collect()
+    }
+
+    /// A field of a COPY's row in the column of that number, whose data it is.
+    pub(super) fn note(&self, column: usize, format: Format, value: &[u8], tally: &mut Tally) {
+        if let Some(plan) = self.columns.get(column)
+            && let Some(subject) = &plan.subject
+        {
+            tally.subjects.note(subject, tally.rows, |text| {
+                identifier(plan.type_oid, format, value, text)
+            });
+        }
+    }
+
+    /// What it does not tell of whose data the rows are.
+    pub(super) fn blind(&self) -> Blind {
+        self.blind
+    }
+
+    /// What the mask on the column of that number came from.
+    pub(super) fn origin(&self, column: usize) -> &str {
+        let column = self.columns.get(column);
+        column
+            .and_then(|column| column.treatment.masked())
+            .map_or("", |masked| &masked.origin)
     }
 
     /// The plan of a statement without a result.
@@ -148,7 +231,17 @@ impl Plan {
         let mut copied = 0;
         let mut changed = false;
         for (cell, plan) in row.located().zip(&self.columns) {
-            let Some(value) = cell.value else { continue };
+            let Some(value) = cell
+                .value
+                .or(matches!(plan.treatment, Treatment::Blank(_)).then_some(&[][..]))
+            else {
+                continue;
+            };
+            if let (Some(subject), Some(value)) = (&plan.subject, cell.value) {
+                tally.subjects.note(subject, tally.rows, |text| {
+                    identifier(plan.type_oid, plan.format, value, text)
+                });
+            }
             let (from_byte, to_byte) = (CELLS + cell.range.start, CELLS + cell.range.end);
             match &plan.treatment {
                 Treatment::Pass => {}
@@ -166,7 +259,24 @@ impl Plan {
                     copied = to_byte;
                     changed = true;
                     tally.masked_cells += 1;
-                    count(tally, &masked.origin);
+                    tally.count(&masked.origin);
+                }
+                Treatment::Blank(masked) => {
+                    // A NULL has no bytes: its length word of -1 stands right before.
+                    out.extend_from_slice(message.get(copied..from_byte).unwrap_or_default());
+                    let length_at = out.len();
+                    out.put_i32(0);
+                    match blank(plan.type_oid, plan.format, out) {
+                        Masked::Value => put_length(out, length_at, 4),
+                        Masked::Null => {
+                            out.truncate(length_at);
+                            out.put_i32(-1);
+                        }
+                    }
+                    copied = to_byte;
+                    changed = true;
+                    tally.masked_cells += 1;
+                    tally.count(&masked.origin);
                 }
                 Treatment::Detect => {
                     let Some(detection) = &self.detection else {
@@ -177,7 +287,7 @@ impl Plan {
                     let length_at = out.len();
                     out.put_i32(0);
                     let found = detect(detection, plan.type_oid, plan.format, value, out, |name| {
-                        count(tally, name);
+                        tally.count(name);
                     });
                     match found {
                         Detected::Clean => {
@@ -214,63 +324,4 @@ fn put_length(out: &mut BytesMut, at: usize, less: usize) {
     if let Some(word) = out.get_mut(at..at + 4) {
         word.copy_from_slice(&length.to_be_bytes());
     }
-}
-
-fn count(tally: &mut Tally, name: &str) {
-    if let Some(known) = tally.masked_by.get_mut(name) {
-        *known += 1;
-    } else {
-        tally.masked_by.insert(name.to_owned(), 1);
-    }
-}
-
-/// Lets detectors look at the fields of a message of binary COPY data; true if something was found, and `out` then has
-/// the message's data as the client may see it. The server sends one row in a message, the signature before the first.
-pub(super) fn redact_binary_copy(
-    detection: &Detection,
-    data: &[u8],
-    out: &mut BytesMut,
-    on_hit: &mut impl FnMut(&str),
-) -> bool {
-    const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-    let mut rest = data;
-    let mut found = false;
-    if rest.starts_with(SIGNATURE) {
-        // Flags and the length of an extension follow the signature.
-        let extension = rest
-            .get(15..19)
-            .and_then(|word| word.try_into().ok())
-            .map_or(0, u32::from_be_bytes);
-        let Some((head, row)) = rest.split_at_checked(19 + extension as usize) else {
-            return false;
-        };
-        out.extend_from_slice(head);
-        rest = row;
-    }
-    let Some((count, mut rest)) = rest.split_at_checked(2) else {
-        return false;
-    };
-    out.extend_from_slice(count);
-    while let Some((length, after)) = rest.split_at_checked(4) {
-        let length = length.try_into().map_or(-1, i32::from_be_bytes);
-        let at = out.len();
-        out.put_i32(length);
-        rest = after;
-        let Ok(length) = usize::try_from(length) else {
-            continue;
-        };
-        let Some((value, after)) = rest.split_at_checked(length) else {
-            return false;
-        };
-        rest = after;
-        // Fields have no types here: what is not text is passed over.
-        if std::str::from_utf8(value).is_ok() && detection.redact(value, out, &mut *on_hit) {
-            put_length(out, at, 4);
-            found = true;
-        } else {
-            out.extend_from_slice(value);
-        }
-    }
-    out.extend_from_slice(rest);
-    found
 }
