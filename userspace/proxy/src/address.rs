@@ -13,6 +13,11 @@ pub enum Address {
 }
 
 impl Address {
+    /// Whether it is an address, and no name.
+    pub(crate) const fn is_address(&self) -> bool {
+        matches!(self, Self::Ip(_))
+    }
+
     /// The name to verify a certificate against.
     pub fn host(&self) -> String {
         match self {

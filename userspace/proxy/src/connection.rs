@@ -1,30 +1,120 @@
 //! One connection, from accept to its protocol.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use interdict_approvals::About;
 use interdict_identity::{Facts, Identity};
 use interdict_record::{Event, Record, SessionEnded, SessionStarted};
+use interdict_session::Context;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::address::Address;
+use crate::catalogue::Keeping;
 use crate::elsewhere::{Elsewhere, ElsewhereError};
 use crate::live::Entered;
-use crate::{Accepted, Dialer, Origin, Proxy, Service, Taken, now};
+use crate::stream::Stream;
+use crate::tape::Tape;
+use crate::upstream::UpstreamError;
+use crate::{Accepted, Dialer, Origin, Protocol, Proxy, Service, Taken, now};
 
 /// What is known of a connection before a byte of it was read.
 pub(crate) struct Connection {
     pub(crate) session_id: Uuid,
     pub(crate) service: Arc<Service>,
+    /// The address that the client connected to.
+    pub(crate) destination: SocketAddr,
     pub(crate) upstream: Address,
+    /// How long the service may take to accept a connection.
+    pub(crate) patience: Duration,
     pub(crate) dialer: Option<Arc<dyn Dialer>>,
     pub(crate) elsewhere: Elsewhere,
     pub(crate) identity: Identity,
     /// The `workloads` entry that enrolled the caller.
     pub(crate) workload: Option<String>,
+    /// What the client is sent.
+    tape: Mutex<Tape>,
     _entered: Entered,
+}
+
+impl Connection {
+    /// Sends bytes of the opening to the client, for the record too.
+    pub(crate) async fn tell(&self, client: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+        self.tape
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .said(bytes);
+        client.write_all(bytes).await?;
+        client.flush().await
+    }
+
+    /// What the client was told in the opening, for the session to go on with.
+    pub(crate) fn tape(&self) -> Tape {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The caller, as policies know it.
+    pub(crate) fn policy_identity(&self) -> interdict_policy::Identity {
+        interdict_policy::Identity {
+            name: self.identity.name.clone(),
+            facts: self.identity.facts.clone(),
+        }
+    }
+
+    /// What a person is told of the session who decides about one of its statements.
+    pub(crate) fn about(&self) -> About {
+        let process = self.identity.process.clone().unwrap_or_default();
+        let known = self.identity.process.is_some();
+        About {
+            pid: known.then_some(process.pid),
+            uid: known.then_some(process.uid),
+            login_uid: process.login_uid,
+            executable: process.executable,
+            executable_digest: process.executable_digest,
+            command: process.command,
+            ancestry: process.ancestry,
+            workload: self.workload.clone(),
+            attestation: self.identity.attestation.as_str().to_owned(),
+            claims: self.identity.claims.clone(),
+        }
+    }
+
+    /// What has its catalogue looked at, where the service has a login for that.
+    pub(crate) fn keeping(&self, proxy: &Proxy) -> Option<Keeping> {
+        Keeping::new(
+            &proxy.catalogues,
+            &self.service,
+            &self.upstream,
+            self.dialer.as_ref(),
+            &self.elsewhere,
+        )
+    }
+
+    /// What the engine is told of it, once both sides are open.
+    pub(crate) fn context(&self, client: &Stream, server: &Stream) -> Context {
+        let tls = &self.service.client_tls;
+        let shown = tls.as_ref().is_some_and(|tls| tls.is_shown_by(server));
+        let (client, server) = (matches!(client, Stream::Tls(_)), matches!(server, Stream::Tls(_)));
+        Context {
+            session_id: self.session_id,
+            service: self.service.name.clone(),
+            identity: self.policy_identity(),
+            upstream: self.upstream.to_string(),
+            channel_binding: shown && client,
+            tls_differs: client != server,
+            catalogue_user: self
+                .service
+                .catalogue
+                .as_ref()
+                .map(|login| Arc::clone(login.user())),
+            limits: self.service.limits,
+        }
+    }
 }
 
 /// Who an accepted connection is from.
@@ -71,7 +161,15 @@ impl Proxy {
             .ok_or(ServeError::Service(index))?;
         let mut connection = self.begin(service, origin, identity, local).await?;
         connection.dialer = accepted.dialer;
-        crate::postgres::serve(self, stream, connection).await
+        if connection.identity.refusal.is_some() {
+            return self.turn_away(stream, &connection).await;
+        }
+        match connection.service.protocol {
+            Protocol::Postgres => crate::postgres::serve(self, stream, connection).await,
+            Protocol::Mysql => crate::mysql::serve(self, stream, connection).await,
+            Protocol::Opaque => crate::opaque::serve(self, stream, connection).await,
+            Protocol::Http => crate::http::serve(self, stream, connection).await,
+        }
     }
 
     /// Finds out who is calling. That takes the kernel's maps, /proc, and the digest of an executable: none of it is for a
@@ -84,6 +182,7 @@ impl Proxy {
         netns_cookie: u64,
     ) -> Result<Arrived, ElsewhereError> {
         let (origins, resolver) = (self.origins.clone(), Arc::clone(&self.resolver));
+        let services = self.services.clone();
         let look = move || {
             let (service, origin) = match (service, origins) {
                 (Some(service), _) => (service, None),
@@ -94,9 +193,10 @@ impl Proxy {
                     Taken::Unknown => return Arrived::Unknown,
                 },
             };
+            let name = services.get(service).map_or("", |service| service.name.as_str());
             let identity = match &origin {
-                Some(origin) => resolver.resolve(&origin.facts),
-                None => resolver.resolve(&Facts::Address(peer.ip())),
+                Some(origin) => resolver.resolve(&origin.facts, name),
+                None => resolver.resolve(&Facts::Address(peer.ip()), name),
             };
             Arrived::Caller {
                 service,
@@ -151,11 +251,11 @@ impl Proxy {
             session_id,
             started_at,
             service: service.name.clone(),
-            protocol: "postgres".to_owned(),
+            protocol: service.protocol.as_str().to_owned(),
             workload: workload.clone(),
             identity: identity.name.clone(),
             attestation: identity.attestation.as_str().to_owned(),
-            claims: BTreeMap::new(),
+            claims: identity.claims.clone(),
             pid: known.then_some(process.pid),
             process_started_at: process.started_at,
             uid: known.then_some(process.uid),
@@ -166,9 +266,9 @@ impl Proxy {
             cgroup: process.cgroup,
             unit: process.unit,
             container_id: process.container_id,
-            pod: process.pod_uid,
-            namespace: None,
-            service_account: None,
+            pod: process.pod.or(process.pod_uid),
+            namespace: process.namespace,
+            service_account: process.service_account,
             origin_address: Some(destination.ip().to_string()),
             origin_port: Some(destination.port()),
             upstream_address: Some(upstream.to_string()),
@@ -182,28 +282,30 @@ impl Proxy {
         Ok(Connection {
             session_id,
             service,
+            destination,
             upstream,
+            patience: self.opening_timeout,
             dialer: None,
             elsewhere: self.elsewhere.clone(),
             identity,
+            tape: Mutex::new(Tape::new(session_id, self.frames)),
             _entered: entered,
             workload,
         })
     }
 
     /// Writes down that a session ended before it had an engine.
-    pub(crate) async fn end_early(&self, session_id: Uuid, reason: &str) -> Result<(), ServeError> {
+    pub(crate) async fn end_early(&self, connection: &Connection, reason: &str) -> Result<(), ServeError> {
+        let mut records = connection.tape().finish(now());
         let ended = SessionEnded {
-            session_id,
+            session_id: connection.session_id,
             ended_at: now(),
             end_reason: reason.to_owned(),
             ..SessionEnded::default()
         };
+        records.push(Record::SessionEnded(Box::new(ended)));
         // Nothing waits for it: what it tells of is over.
-        let _queued = self
-            .audit
-            .append(vec![Record::SessionEnded(Box::new(ended))])
-            .await?;
+        let _queued = self.audit.append(records).await?;
         Ok(())
     }
 }
@@ -217,11 +319,13 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     #[error("the audit does not take records, so nothing is forwarded: {0}")]
     Audit(#[from] interdict_audit::AuditError),
     #[error("who is calling could not be looked up, so the connection is closed: {0}")]
     Identity(#[from] ElsewhereError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     #[error("no service has the index {0}")]
     Service(usize),
 }

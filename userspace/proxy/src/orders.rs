@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use interdict_session::EndReason;
 use tokio::sync::watch;
 
 /// Orders to every session. Later orders replace earlier ones.
@@ -21,12 +22,11 @@ pub(crate) enum Ending {
     Quarantine,
 }
 
-impl Ending {
-    /// As `end_reason` in the record.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "shutdown",
-            Self::Quarantine => "quarantine",
+impl From<Ending> for EndReason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Stop => Self::Shutdown,
+            Ending::Quarantine => Self::Quarantine,
         }
     }
 }

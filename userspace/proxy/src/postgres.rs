@@ -1,26 +1,37 @@
 //! A PostgreSQL connection: its opening, the service's side, and the pump between them.
 
 use bytes::BytesMut;
-use interdict_policy::Identity;
-use interdict_record::{Record, SessionDescribed};
+use interdict_session::Output;
 use interdict_session::postgres::{Engine, Opening, Startup, open, unreachable};
-use interdict_session::{Context, Output};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
 
+use crate::address::Address;
 use crate::connection::{Connection, ServeError};
-use crate::orders;
+use crate::credentials::postgres::log_in;
+use crate::opaque::{self, Admitted};
+use crate::opening::Ended;
 use crate::pump::Pump;
 use crate::stream::Stream;
-use crate::upstream::{UpstreamError, connect};
+use crate::tls::{self, ClientTls, UpstreamTls, UpstreamTlsMode};
+use crate::upstream::{UpstreamError, secure};
 use crate::{Proxy, now};
 
-/// How a client's opening ended.
-enum Opened {
-    Session(Startup, Stream, BytesMut),
-    /// Nothing more is to be done; the reason for the record.
-    Over(&'static str),
+/// SSLRequest: length 8 and the code (PostgreSQL documentation, "Message Formats").
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// PostgreSQL's name in ALPN, which `sslnegotiation=direct` requires.
+const ALPN: &[u8] = b"postgresql";
+
+/// Both sides, open.
+struct Session {
+    startup: Startup,
+    client: Stream,
+    /// What was read of the client beyond its opening.
+    left: BytesMut,
+    server: Stream,
+    /// The same of the server.
+    said: BytesMut,
 }
 
 pub(crate) async fn serve(
@@ -28,65 +39,22 @@ pub(crate) async fn serve(
     stream: TcpStream,
     connection: Connection,
 ) -> Result<(), ServeError> {
-    let mut orders = proxy.orders.clone();
-    let opening = tokio::select! {
-        opened = tokio::time::timeout(proxy.opening_timeout, opening(stream, &connection)) => opened,
-        ending = orders::ending(&mut orders, connection.workload.as_deref()) => {
-            return proxy.end_early(connection.session_id, ending.as_str()).await;
-        }
+    // Handshakes need memory that sessions don't.
+    let opening = Box::pin(opening(proxy, &connection, stream));
+    let Some(session) = proxy.opened(&connection, opening).await? else {
+        return Ok(());
     };
-    let (startup, mut client, left) = match opening {
-        Ok(Ok(Opened::Session(startup, client, left))) => (startup, client, left),
-        Ok(Ok(Opened::Over(reason))) => return proxy.end_early(connection.session_id, reason).await,
-        Ok(Err(error)) => {
-            proxy.end_early(connection.session_id, "error").await?;
-            return Err(error.into());
-        }
-        Err(_) => return proxy.end_early(connection.session_id, "opening_timeout").await,
-    };
-    let tls = &connection.service.upstream_tls;
-    let dial = connect(
-        &connection.upstream,
-        tls,
-        connection.dialer.as_deref(),
-        &connection.elsewhere,
-    );
-    let server = match tokio::time::timeout(proxy.opening_timeout, dial).await {
-        Ok(Ok((server, _))) => server,
-        Ok(Err(error)) => return refuse(proxy, &mut client, &connection, &error).await,
-        Err(_) => {
-            let source = std::io::ErrorKind::TimedOut.into();
-            let error = UpstreamError::Connect {
-                address: connection.upstream.to_string(),
-                source,
-            };
-            return refuse(proxy, &mut client, &connection, &error).await;
-        }
-    };
+    let Session {
+        startup,
+        client,
+        left,
+        server,
+        said,
+    } = session;
     let mut out = Output::default();
     out.records
-        .push(Record::SessionDescribed(Box::new(SessionDescribed {
-            session_id: connection.session_id,
-            client_tls: Some(client.description()),
-            upstream_tls: Some(server.description()),
-            ..SessionDescribed::default()
-        })));
-    let shown = connection
-        .service
-        .client_tls
-        .as_ref()
-        .is_some_and(|tls| tls.is_shown_by(&server));
-    let context = Context {
-        session_id: connection.session_id,
-        service: connection.service.name.clone(),
-        identity: Identity {
-            name: connection.identity.name.clone(),
-            facts: connection.identity.facts.clone(),
-        },
-        upstream: connection.upstream.to_string(),
-        channel_binding: shown && matches!(client, Stream::Tls(_)),
-        limits: connection.service.limits,
-    };
+        .push(connection.described(Some(&client), Some(&server)));
+    let context = connection.context(&client, &server);
     let engine = Engine::new(
         std::sync::Arc::clone(&proxy.shared),
         context,
@@ -94,90 +62,229 @@ pub(crate) async fn serve(
         now(),
         &mut out,
     );
-    Pump::new(proxy, engine, client, server, left, out)
+    let engine = interdict_session::Engine::Postgres(Box::new(engine));
+    Pump::new(proxy, &connection, engine, client, server, left, out)
+        .with_server_input(said)
+        .with_catalogue(connection.keeping(proxy))
         .run(connection.workload.as_deref())
         .await
 }
 
-async fn opening(stream: TcpStream, connection: &Connection) -> std::io::Result<Opened> {
-    let mut stream = Stream::Plain(stream);
+async fn opening(proxy: &Proxy, connection: &Connection, stream: TcpStream) -> Result<Session, Ended> {
+    let mut client = Stream::Plain(stream);
     let mut input = BytesMut::with_capacity(1024);
-    loop {
+    // Reached when it is wanted: the answer to a request for TLS may depend on it.
+    let mut server = None;
+    let mut denied_tls = false;
+    let startup = loop {
         match open(&mut input) {
             Opening::Incomplete => {
-                if stream.read_buf(&mut input).await? == 0 {
-                    return Ok(Opened::Over("client"));
+                if client.read_buf(&mut input).await? == 0 {
+                    if denied_tls {
+                        return Err(withheld(proxy, connection).await?);
+                    }
+                    return Err(Ended::Over("client"));
                 }
+                denied_tls = false;
             }
-            Opening::Gss => stream.write_all(b"N").await?,
+            Opening::Gss => connection.tell(&mut client, b"N").await?,
             Opening::Tls => {
-                let Some(tls) = &connection.service.client_tls else {
-                    stream.write_all(b"N").await?;
-                    continue;
-                };
                 // Bytes behind the request would be read as if they had come encrypted (CVE-2021-23222).
                 if !input.is_empty() {
-                    return Ok(Opened::Over("desynchronised"));
+                    return Err(Ended::Over("desynchronised"));
                 }
-                stream.write_all(b"S").await?;
-                stream = accept(stream, tls, std::mem::take(&mut input)).await?;
+                let tls = offered(connection, &mut server).await;
+                client = match (client, tls) {
+                    (Stream::Plain(mut stream), Some(tls)) => {
+                        connection.tell(&mut stream, b"S").await?;
+                        start_tls(proxy, connection, tls, stream, BytesMut::new()).await?
+                    }
+                    (mut client, tls) => {
+                        denied_tls = tls.is_none() && connection.service.client_tls.is_some();
+                        connection.tell(&mut client, b"N").await?;
+                        client
+                    }
+                };
             }
             Opening::DirectTls => {
-                let Some(tls) = connection
-                    .service
-                    .client_tls
-                    .as_ref()
-                    .filter(|_| matches!(stream, Stream::Plain(_)))
-                else {
-                    return Ok(Opened::Over("refused"));
+                let tls = offered(connection, &mut server).await;
+                client = match (client, tls) {
+                    (Stream::Plain(stream), Some(tls)) => {
+                        start_tls(proxy, connection, tls, stream, std::mem::take(&mut input)).await?
+                    }
+                    (Stream::Plain(_), None) if connection.service.client_tls.is_some() => {
+                        return Err(withheld(proxy, connection).await?);
+                    }
+                    _ => return Err(Ended::Over("refused")),
                 };
-                stream = accept(stream, tls, std::mem::take(&mut input)).await?;
             }
             Opening::Cancel(message) => {
+                // What waits for a person is not the server's yet. Its header is a length and a code.
+                if proxy.cancels.cancel(message.get(8..).unwrap_or_default()) {
+                    return Err(Ended::Over("cancel_request"));
+                }
                 // The key in it is the server's own, so the server decides what it may cancel.
-                let tls = &connection.service.upstream_tls;
-                let dialer = connection.dialer.as_deref();
-                let elsewhere = &connection.elsewhere;
-                if let Ok((mut server, _)) = connect(&connection.upstream, tls, dialer, elsewhere).await {
+                if server.is_none() {
+                    server = Some(connection.within(reach(connection)).await);
+                }
+                if let Some(Ok(mut server)) = server {
                     server.write_all(&message).await?;
                     server.flush().await?;
                     // The server closes once the signal is sent, and so do we then, as libpq waits for that.
                     let _ = server.read_u8().await;
                 }
-                return Ok(Opened::Over("cancel_request"));
+                return Err(Ended::Over("cancel_request"));
             }
-            Opening::Startup(startup) => return Ok(Opened::Session(startup, stream, input)),
+            Opening::Startup(startup) => break startup,
             Opening::Refused(message) => {
-                stream.write_all(&message).await?;
-                stream.flush().await?;
-                return Ok(Opened::Over("refused"));
+                connection.tell(&mut client, &message).await?;
+                return Err(Ended::Over("refused"));
             }
+        }
+    };
+    let server = match server {
+        Some(server) => server,
+        None => connection.within(reach(connection)).await,
+    };
+    match server {
+        Ok(server) if connection.service.credentials.injects() => {
+            match log_in(proxy, connection, &startup, server).await? {
+                Ok(logged_in) => Ok(Session {
+                    startup: logged_in.startup,
+                    client,
+                    left: input,
+                    server: logged_in.server,
+                    said: logged_in.left,
+                }),
+                Err(told) => {
+                    connection.tell(&mut client, &told).await?;
+                    Err(Ended::Over("refused"))
+                }
+            }
+        }
+        Ok(server) => Ok(Session {
+            startup,
+            client,
+            left: input,
+            server,
+            said: BytesMut::new(),
+        }),
+        Err(error) => {
+            connection.warn(&error);
+            connection
+                .tell(&mut client, &unreachable(&error.to_string()))
+                .await?;
+            Err(Ended::Over("error"))
         }
     }
 }
 
-/// Starts TLS towards the client; `early` is what was read of its ClientHello already.
-async fn accept(stream: Stream, tls: &crate::ServerTls, early: BytesMut) -> std::io::Result<Stream> {
-    let Stream::Plain(stream) = stream else {
-        return Err(std::io::Error::other("TLS was asked for inside TLS"));
-    };
-    if !early.is_empty() {
-        return Err(std::io::Error::other(
-            "the ClientHello was read before TLS was expected",
-        ));
+/// TLS towards the client, if it is offered. With TLS on both sides, SCRAM proves that both see the same certificate. The
+/// authority's is another than the service's, so the login would fail: better no TLS, which most clients take.
+async fn offered<'c>(
+    connection: &'c Connection,
+    server: &mut Option<Result<Stream, UpstreamError>>,
+) -> Option<&'c ClientTls> {
+    let tls = connection.service.client_tls.as_ref()?;
+    // What the proxy logs in with it binds to its own side.
+    if !tls.is_own() && !connection.service.credentials.injects() {
+        if server.is_none() {
+            *server = Some(connection.within(reach(connection)).await);
+        }
+        if matches!(server, Some(Ok(Stream::Tls(_)))) {
+            return None;
+        }
     }
-    let stream = tls.acceptor.accept(stream).await?;
-    Ok(Stream::Tls(Box::new(TlsStream::from(stream))))
+    Some(tls)
 }
 
-async fn refuse(
+/// A client that insists on TLS was not offered any.
+async fn withheld(proxy: &Proxy, connection: &Connection) -> Result<Ended, ServeError> {
+    let (client, service) = (connection.client(None), &connection.service.name);
+    let kind = "tls_not_offered";
+    if proxy
+        .untrusting
+        .is_to_be_told(kind, &client.workload, service, now())
+    {
+        let message = format!(
+            "{} insists on TLS and was not offered any: {service} has TLS itself and passwords pass through to it, so SCRAM \
+             would find that two certificates are in use; give the service its own (`tls` in the settings)",
+            client.name()
+        );
+        let why = "channel binding would fail";
+        proxy.tell(kind, message, &client, why).await?;
+    }
+    Ok(Ended::Over("tls_failed"))
+}
+
+async fn start_tls(
     proxy: &Proxy,
-    client: &mut Stream,
     connection: &Connection,
-    error: &UpstreamError,
-) -> Result<(), ServeError> {
-    tracing::warn!(service = connection.service.name, %error, "the service could not be reached");
-    client.write_all(&unreachable(&error.to_string())).await?;
-    client.flush().await?;
-    proxy.end_early(connection.session_id, "error").await
+    tls: &ClientTls,
+    stream: TcpStream,
+    early: BytesMut,
+) -> Result<Stream, Ended> {
+    let direct = !early.is_empty();
+    let hello = match tls::hello(stream, early).await {
+        Ok(hello) => hello,
+        Err(error) => {
+            let client = connection.client(None);
+            return Err(proxy.handshake_failed(connection, client, tls, &error).await?);
+        }
+    };
+    if proxy.passes_opaque(connection, &hello) {
+        let mut server = connection.dial().await?;
+        if direct || asks_for_tls(&mut server, &connection.upstream).await? == b'S' {
+            let admitted = Admitted::ask(proxy, connection, opaque::CLIENT).await?;
+            let (client, head) = hello.untouched();
+            return Err(admitted.relay(client, server, head));
+        }
+    }
+    let client = proxy.accept_tls(connection, hello, tls, Some(ALPN)).await?;
+    // As the server has it: TLS that nothing announced must be meant for PostgreSQL.
+    if direct && client.alpn() != Some(ALPN) {
+        return Err(Ended::Over("refused"));
+    }
+    Ok(client)
+}
+
+/// Connects to the service, with TLS as the settings have it.
+pub(crate) async fn reach(connection: &Connection) -> Result<Stream, UpstreamError> {
+    let stream = connection.dial().await?;
+    let upgraded = negotiate(stream, &connection.upstream, &connection.service.upstream_tls);
+    connection.within(upgraded).await
+}
+
+/// Starts TLS with a server as the settings have it and PostgreSQL's protocol negotiates it.
+pub(crate) async fn negotiate(
+    mut stream: TcpStream,
+    address: &Address,
+    tls: &UpstreamTls,
+) -> Result<Stream, UpstreamError> {
+    if tls.mode == UpstreamTlsMode::Disable {
+        return Ok(Stream::Plain(stream));
+    }
+    let named = || address.to_string();
+    match asks_for_tls(&mut stream, address).await? {
+        b'S' => secure(stream, address, tls, None, &[ALPN]).await,
+        b'N' if matches!(
+            tls.mode,
+            UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered
+        ) =>
+        {
+            Ok(Stream::Plain(stream))
+        }
+        b'N' => Err(UpstreamError::NoTls { address: named() }),
+        _ => Err(UpstreamError::Answer { address: named() }),
+    }
+}
+
+/// Asks the service for TLS; what it answers.
+async fn asks_for_tls(stream: &mut TcpStream, address: &Address) -> Result<u8, UpstreamError> {
+    let failed = |source| UpstreamError::Tls {
+        address: address.to_string(),
+        source,
+    };
+    stream.write_all(&SSL_REQUEST).await.map_err(failed)?;
+    stream.read_u8().await.map_err(failed)
 }

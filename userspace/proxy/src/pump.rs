@@ -12,31 +12,41 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
+use bytes::BytesMut;
+use interdict_approvals::{About, Desk};
 use interdict_audit::{Audit, AuditError};
+use interdict_masking::Finding;
 use interdict_record::Record;
-use interdict_session::postgres::{Engine, quarantined, shutting_down};
-use interdict_session::{Action, EndReason, Output};
+use interdict_session::{Action, EndReason, Engine, LastWords, Output, Question};
 use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
-use tokio_util::io::poll_read_buf;
+use tokio::time::Sleep;
 
-use crate::connection::ServeError;
+use crate::catalogue::Keeping;
+use crate::connection::{Connection, ServeError};
+use crate::holding::{self, Answer as Answered, Cancels};
+use crate::opinion::Opinions;
 use crate::orders::{self, Ending, Orders};
+use crate::side::{HIGH, Side};
 use crate::stream::Stream;
+use crate::tape::Tape;
 use crate::{Proxy, now};
 
-/// Bytes waiting for a slow side at which the other is no longer read.
-const HIGH: usize = 256 << 10;
-/// A read buffer begins at the least and grows to the most while reads fill it.
-const READ_LEAST: usize = 8 << 10;
-const READ_MOST: usize = 128 << 10;
-
 type Gate = Pin<Box<dyn Future<Output = Result<(), AuditError>> + Send>>;
+
+/// A service's answer on its way, and what it was asked.
+type Answer = Pin<Box<dyn Future<Output = (Question, Result<Vec<Vec<Finding>>, String>)> + Send>>;
+
+/// A change of the grants on its way.
+type Change = Pin<Box<dyn Future<Output = watch::Receiver<u64>> + Send>>;
+
+/// A look at the catalogue on its way.
+type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 pub(crate) struct Pump {
     engine: Engine,
     audit: Arc<Audit>,
+    opinions: Opinions,
     orders: watch::Receiver<Orders>,
     drain: Duration,
     client: Side,
@@ -44,22 +54,26 @@ pub(crate) struct Pump {
     /// Records on their way; the output that waits for them.
     gate: Option<Gate>,
     held: Output,
+    answers: Vec<Answer>,
+    keeping: Option<Keeping>,
+    look: Option<Look>,
+    desk: Arc<Desk>,
+    cancels: Cancels,
+    about: About,
+    ruling: Option<Answered>,
+    grants: watch::Receiver<u64>,
+    /// Grants have changed; waited for once the session rests on one.
+    change: Option<Change>,
+    /// Until the engine is told the time.
+    alarm: Option<Pin<Box<Sleep>>>,
     closing: Option<EndReason>,
-}
-
-/// One socket with what was read from it and what is to be written to it.
-struct Side {
-    stream: Stream,
-    input: BytesMut,
-    output: BytesMut,
-    read_size: usize,
-    ended: bool,
-    flushed: bool,
+    tape: Tape,
 }
 
 impl Pump {
     pub(crate) fn new(
         proxy: &Proxy,
+        connection: &Connection,
         engine: Engine,
         client: Stream,
         server: Stream,
@@ -69,16 +83,40 @@ impl Pump {
         let mut pump = Self {
             engine,
             audit: Arc::clone(&proxy.audit),
+            opinions: proxy.opinions.clone(),
             orders: proxy.orders.clone(),
             drain: proxy.drain,
             client: Side::new(client, left),
             server: Side::new(server, BytesMut::new()),
             gate: None,
             held: Output::default(),
+            answers: Vec::new(),
+            keeping: None,
+            look: None,
+            desk: Arc::clone(&proxy.desk),
+            cancels: proxy.cancels.clone(),
+            about: connection.about(),
+            ruling: None,
+            grants: proxy.desk.grants_changed(),
+            change: None,
+            alarm: None,
             closing: None,
+            tape: connection.tape(),
         };
         pump.apply(out);
         pump
+    }
+
+    /// With a login for the service's catalogue.
+    pub(crate) fn with_catalogue(mut self, keeping: Option<Keeping>) -> Self {
+        self.keeping = keeping;
+        self
+    }
+
+    /// With what was read of the server already.
+    pub(crate) fn with_server_input(mut self, said: BytesMut) -> Self {
+        self.server.input = said;
+        self
     }
 
     /// Runs a workload's session to its end.
@@ -91,13 +129,13 @@ impl Pump {
         let ended = match ended {
             Ok(result) => Some(result),
             Err(Ending::Quarantine) => {
-                self.end(EndReason::Quarantine, &quarantined());
+                self.end(EndReason::Quarantine, LastWords::Quarantine);
                 None
             }
             Err(Ending::Stop) => {
                 let ended = self.finish_what_runs().await;
                 if ended.is_none() {
-                    self.end(EndReason::Shutdown, &shutting_down());
+                    self.end(EndReason::Shutdown, LastWords::Shutdown);
                 }
                 ended
             }
@@ -111,6 +149,7 @@ impl Pump {
         // Last words are given a moment: a side that does not read is not waited for.
         let _ = tokio::time::timeout(Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx))).await;
         let mut out = Output::default();
+        out.records = self.tape.finish(now());
         self.engine.finish(reason, now(), &mut out);
         // Nothing waits for it: what it tells of is over.
         let _queued = self.audit.append(out.records).await?;
@@ -135,8 +174,10 @@ impl Pump {
         tokio::time::timeout(drain, finished).await.unwrap_or(None)
     }
 
-    fn end(&mut self, reason: EndReason, last_words: &[u8]) {
-        self.client.output.extend_from_slice(last_words);
+    fn end(&mut self, reason: EndReason, why: LastWords) {
+        let last_words = self.engine.last_words(why);
+        self.tape.said(&last_words);
+        self.client.output.extend_from_slice(&last_words);
         self.closing.get_or_insert(reason);
     }
 
@@ -152,10 +193,7 @@ impl Pump {
                         progress = true;
                     }
                     Poll::Ready(Err(error)) => {
-                        self.client
-                            .output
-                            .extend_from_slice(&interdict_session::postgres::audit_failed());
-                        self.closing = Some(EndReason::Error);
+                        self.end(EndReason::Error, LastWords::Audit);
                         return Poll::Ready(Err(error.into()));
                     }
                     Poll::Pending => {}
@@ -167,27 +205,37 @@ impl Pump {
                 if self.closing.is_some() {
                     return Poll::Ready(Ok(()));
                 }
-                progress |= self.step();
+                progress |= self.poll_answers(cx);
+                progress |= self.poll_look(cx);
+                progress |= self.poll_ruling(cx);
+                progress |= self.poll_grants(cx);
+                if self.gate.is_none() {
+                    progress |= self.step();
+                }
             }
             if self.gate.is_none() && self.closing.is_none() {
-                if self.client.output.len() < HIGH && self.server.poll_read(cx)? {
+                if self.client.output.len() < HIGH && !self.engine.is_asking() && self.server.poll_read(cx)? {
                     progress = true;
                 }
-                if self.engine.wants_client()
-                    && self.server.output.len() < HIGH
-                    && self.client.poll_read(cx)?
-                {
+                // Who waits for a person may go away meanwhile.
+                let listens =
+                    self.engine.wants_client() || (self.ruling.is_some() && self.client.input.len() < HIGH);
+                if listens && self.server.output.len() < HIGH && self.client.poll_read(cx)? {
                     progress = true;
                 }
-                if self.client.ended && self.client.input.is_empty() {
+                if self.client.ended && (self.client.input.is_empty() || self.ruling.is_some()) {
                     self.closing = Some(EndReason::Client);
                     progress = true;
-                } else if self.server.ended && self.server.input.is_empty() {
+                } else if self.server.ended
+                    && self.server.input.is_empty()
+                    && !self.engine.is_asking()
+                    && self.engine.deadline().is_none()
+                {
                     self.closing = Some(EndReason::Server);
                     progress = true;
                 }
             }
-            if !progress {
+            if !progress && !self.poll_alarm(cx) {
                 return Poll::Pending;
             }
         }
@@ -195,11 +243,102 @@ impl Pump {
         Poll::Pending
     }
 
+    /// Gives the engine what services answered; true if there was anything.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut index = 0;
+        while self.gate.is_none()
+            && let Some(answer) = self.answers.get_mut(index)
+        {
+            let Poll::Ready((question, found)) = answer.as_mut().poll(cx) else {
+                index += 1;
+                continue;
+            };
+            drop(self.answers.swap_remove(index));
+            let mut out = Output::default();
+            self.engine.on_opinion(&question, found, now(), &mut out);
+            self.apply(out);
+            return true;
+        }
+        false
+    }
+
+    /// Tells the engine that the catalogue was looked at; true if it was so.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(look) = self.look.as_mut().filter(|_| self.gate.is_none()) else {
+            return false;
+        };
+        let Poll::Ready(came) = look.as_mut().poll(cx) else {
+            return false;
+        };
+        self.look = None;
+        let mut out = Output::default();
+        self.engine.on_catalogue(came, now(), &mut out);
+        self.apply(out);
+        true
+    }
+
+    /// Gives the engine what a person decided; true if it was so.
+    fn poll_ruling(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(answer) = self.ruling.as_mut().filter(|_| self.gate.is_none()) else {
+            return false;
+        };
+        let Poll::Ready(ruling) = answer.as_mut().poll(cx) else {
+            return false;
+        };
+        self.ruling = None;
+        let mut out = Output::default();
+        self.engine.on_ruling(ruling, now(), &mut out);
+        self.apply(out);
+        true
+    }
+
+    /// Tells the engine the time when grants have changed; true if it was so.
+    fn poll_grants(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.gate.is_some() || !self.engine.rests_on_grant() {
+            return false;
+        }
+        let grants = &self.grants;
+        let change = self.change.get_or_insert_with(|| {
+            let mut grants = grants.clone();
+            // What changed before is looked at, too.
+            grants.mark_changed();
+            changed(grants)
+        });
+        let Poll::Ready(grants) = change.as_mut().poll(cx) else {
+            return false;
+        };
+        self.change = Some(changed(grants));
+        let mut out = Output::default();
+        self.engine.on_time(now(), &mut out);
+        self.apply(out);
+        true
+    }
+
+    /// Tells the engine the time when it wanted to know it; true if it was so.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.engine.deadline().filter(|_| self.gate.is_none()) else {
+            self.alarm = None;
+            return false;
+        };
+        let left = u64::try_from(deadline - now()).unwrap_or_default();
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::from_micros(left))));
+        if alarm.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.alarm = None;
+        let mut out = Output::default();
+        self.engine.on_time(now(), &mut out);
+        self.apply(out);
+        true
+    }
+
     /// Gives the engine what was read; true if it took anything or asked for anything.
     fn step(&mut self) -> bool {
         let mut out = Output::default();
         let before = (self.client.input.len(), self.server.input.len());
-        if !self.server.input.is_empty() {
+        if !self.server.input.is_empty() && !self.engine.is_asking() {
             self.engine.on_server(&mut self.server.input, now(), &mut out);
         }
         if self.engine.wants_client()
@@ -212,6 +351,9 @@ impl Pump {
         let gave = !out.to_client.is_empty()
             || !out.to_server.is_empty()
             || !out.records.is_empty()
+            || !out.questions.is_empty()
+            || out.catalogue.is_some()
+            || out.petition.is_some()
             || out.action.is_some();
         self.client.trim();
         self.server.trim();
@@ -223,6 +365,7 @@ impl Pump {
 
     /// Sends records off; what must wait for them waits.
     fn apply(&mut self, mut out: Output) {
+        self.tape.output(&mut out, now());
         let records = std::mem::take(&mut out.records);
         self.held = out;
         if records.is_empty() {
@@ -241,6 +384,32 @@ impl Pump {
         let held = std::mem::take(&mut self.held);
         self.client.put(held.to_client);
         self.server.put(held.to_server);
+        for question in held.questions {
+            let opinions = self.opinions.clone();
+            self.answers.push(Box::pin(async move {
+                let answer = match question.opinion() {
+                    Some(opinion) => opinions.ask(opinion.clone(), Arc::clone(&question.texts)).await,
+                    None => Err("nobody is to be asked".to_owned()),
+                };
+                (question, answer)
+            }));
+        }
+        if let Some(key) = held.catalogue {
+            self.look = Some(match &mut self.keeping {
+                Some(keeping) => Box::pin(keeping.look(key)),
+                None => Box::pin(async { Err("there is no login for it".to_owned()) }),
+            });
+        }
+        if let Some(petition) = held.petition {
+            let key = self.engine.cancel_key().cloned();
+            self.ruling = Some(holding::ask(
+                &self.desk,
+                &self.cancels,
+                *petition,
+                self.about.clone(),
+                key,
+            ));
+        }
         if let Some(Action::Close(reason)) = held.action {
             self.closing = Some(reason);
         }
@@ -258,83 +427,12 @@ impl Pump {
     }
 }
 
-impl Side {
-    fn new(stream: Stream, input: BytesMut) -> Self {
-        Self {
-            stream,
-            input,
-            output: BytesMut::new(),
-            read_size: READ_LEAST,
-            ended: false,
-            flushed: true,
+/// Waits for the next change; for ever, if nobody makes one any more.
+fn changed(mut grants: watch::Receiver<u64>) -> Change {
+    Box::pin(async move {
+        if grants.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
-    }
-
-    fn put(&mut self, bytes: BytesMut) {
-        if self.output.is_empty() {
-            self.output = bytes;
-        } else {
-            self.output.extend_from_slice(&bytes);
-        }
-    }
-
-    /// Writes what is waiting; true if anything was written.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let mut progress = false;
-        while !self.output.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.output) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => {
-                    self.output.advance(count);
-                    self.flushed = false;
-                    progress = true;
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
-            }
-        }
-        if self.output.is_empty() && !self.flushed {
-            match Pin::new(&mut self.stream).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.flushed = true,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {}
-            }
-        }
-        Ok(progress)
-    }
-
-    /// Reads once; true if there was something, the end included.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        if self.ended || self.stream.is_idle(cx) {
-            return Ok(false);
-        }
-        self.input.reserve(self.read_size);
-        match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input) {
-            Poll::Ready(Ok(0)) => {
-                self.ended = true;
-                Ok(true)
-            }
-            Poll::Ready(Ok(count)) => {
-                self.read_size = if count >= self.read_size {
-                    (count * 2).min(READ_MOST)
-                } else {
-                    self.read_size
-                };
-                Ok(true)
-            }
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => {
-                self.trim();
-                Ok(false)
-            }
-        }
-    }
-
-    /// Holds no memory for a side that says nothing.
-    fn trim(&mut self) {
-        if self.input.is_empty() && self.input.capacity() > 0 {
-            self.input = BytesMut::new();
-            self.read_size = READ_LEAST.max(self.read_size / 2);
-        }
-    }
+        grants
+    })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -12,24 +13,69 @@ use tokio_rustls::TlsStream;
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<Secured>),
+}
+
+/// A TCP connection with TLS, and the certificate that was shown on it.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    stream: TlsStream<TcpStream>,
+    fingerprint: String,
 }
 
 impl Stream {
-    /// `TLSv1_3 TLS13_AES_128_GCM_SHA256`, or `none`: what the record says of this leg.
+    /// `fingerprint`: of the certificate that the server of this leg showed.
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, fingerprint: String) -> Self {
+        Self::Tls(Box::new(Secured { stream, fingerprint }))
+    }
+
+    /// `TLSv1.3 TLS_AES_128_GCM_SHA256 sha256:…`, or `none`: what the record says of this leg.
     pub(crate) fn description(&self) -> String {
+        let Self::Tls(secured) = self else {
+            return "none".to_owned();
+        };
+        let (_, connection) = secured.stream.get_ref();
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLS",
+        };
+        // Named as IANA has it, without rustls's own prefix.
+        let suite = connection
+            .negotiated_cipher_suite()
+            .map_or_else(String::new, |suite| {
+                format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
+            });
+        format!("{version} {suite} {}", secured.fingerprint)
+    }
+
+    /// The fingerprint of the certificate that the server of this leg showed.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
         match self {
-            Self::Plain(_) => "none".to_owned(),
-            Self::Tls(stream) => {
-                let (_, connection) = stream.get_ref();
-                let version = connection
-                    .protocol_version()
-                    .map_or_else(String::new, |version| format!("{version:?}"));
-                let suite = connection
-                    .negotiated_cipher_suite()
-                    .map_or_else(String::new, |suite| format!("{:?}", suite.suite()));
-                format!("{version} {suite}")
+            Self::Plain(_) => None,
+            Self::Tls(secured) => Some(&secured.fingerprint),
+        }
+    }
+
+    /// The certificate that the other side of this leg showed, in DER.
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(secured) => {
+                let (_, connection) = secured.stream.get_ref();
+                connection
+                    .peer_certificates()
+                    .and_then(<[_]>::first)
+                    .map(AsRef::as_ref)
             }
+        }
+    }
+
+    /// The protocol that both sides of this leg agreed on within TLS.
+    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(secured) => secured.stream.get_ref().1.alpn_protocol(),
         }
     }
 
@@ -46,7 +92,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_read(cx, buf),
         }
     }
 }
@@ -55,21 +101,21 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_shutdown(cx),
         }
     }
 }

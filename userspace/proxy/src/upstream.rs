@@ -6,14 +6,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsStream;
 
 use crate::address::Address;
 use crate::elsewhere::Elsewhere;
 use crate::stream::Stream;
-use crate::tls::{UpstreamTls, UpstreamTlsMode};
+use crate::tls::{UpstreamTls, fingerprint};
 
 /// Why the service could not be reached. Its text goes to the client and into the record.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +27,6 @@ pub(crate) enum UpstreamError {
     Answer { address: String },
 }
 
-/// SSLRequest: length 8 and the code (PostgreSQL documentation, "Message Formats").
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-
 /// Makes the sockets by which services are reached from another network namespace than the daemon's: that of the caller,
 /// so that routes, firewall rules and the source address are the caller's own.
 ///
@@ -43,13 +39,12 @@ pub trait Dialer: Send + Sync + Debug {
 /// What [`Dialer::socket`] promises.
 pub type Dialled<'a> = Pin<Box<dyn Future<Output = io::Result<std::net::TcpStream>> + Send + 'a>>;
 
-/// Connects, and starts TLS as the settings say.
+/// Connects.
 pub(crate) async fn connect(
     address: &Address,
-    tls: &UpstreamTls,
     dialer: Option<&dyn Dialer>,
     elsewhere: &Elsewhere,
-) -> Result<(Stream, SocketAddr), UpstreamError> {
+) -> Result<TcpStream, UpstreamError> {
     let failed = |source| UpstreamError::Connect {
         address: address.to_string(),
         source,
@@ -63,11 +58,30 @@ pub(crate) async fn connect(
     }
     .map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
-    let peer = stream.peer_addr().map_err(failed)?;
-    if tls.mode == UpstreamTlsMode::Disable {
-        return Ok((Stream::Plain(stream), peer));
-    }
-    Ok((negotiate(stream, address, tls).await?, peer))
+    Ok(stream)
+}
+
+/// Starts TLS. `name`: whose certificate it must be, where that is not the address's own name; `alpn`: the protocols to offer,
+/// the preferred first.
+pub(crate) async fn secure(
+    stream: TcpStream,
+    address: &Address,
+    tls: &UpstreamTls,
+    name: Option<&str>,
+    alpn: &[&[u8]],
+) -> Result<Stream, UpstreamError> {
+    let failed = |source| UpstreamError::Tls {
+        address: address.to_string(),
+        source,
+    };
+    let name = name.map_or_else(|| address.host(), str::to_owned);
+    let name = ServerName::try_from(name)
+        .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let connector = tls.connector(alpn);
+    let stream = connector.connect(name, stream).await.map_err(failed)?;
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let fingerprint = shown.map(|leaf| fingerprint(leaf)).unwrap_or_default();
+    Ok(Stream::tls(TlsStream::from(stream), fingerprint))
 }
 
 async fn addresses(address: &Address, elsewhere: &Elsewhere) -> io::Result<Vec<SocketAddr>> {
@@ -88,39 +102,6 @@ async fn dial(address: &Address, dialer: &dyn Dialer, elsewhere: &Elsewhere) -> 
         }
     }
     Err(last)
-}
-
-async fn negotiate(
-    mut stream: TcpStream,
-    address: &Address,
-    tls: &UpstreamTls,
-) -> Result<Stream, UpstreamError> {
-    let failed = |source| UpstreamError::Tls {
-        address: address.to_string(),
-        source,
-    };
-    stream.write_all(&SSL_REQUEST).await.map_err(failed)?;
-    match stream.read_u8().await.map_err(failed)? {
-        b'S' => {
-            let name = ServerName::try_from(address.host())
-                .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-            let stream = tls.connector.connect(name, stream).await.map_err(failed)?;
-            Ok(Stream::Tls(Box::new(TlsStream::from(stream))))
-        }
-        b'N' if matches!(
-            tls.mode,
-            UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered
-        ) =>
-        {
-            Ok(Stream::Plain(stream))
-        }
-        b'N' => Err(UpstreamError::NoTls {
-            address: address.to_string(),
-        }),
-        _ => Err(UpstreamError::Answer {
-            address: address.to_string(),
-        }),
-    }
 }
 
 #[cfg(test)]
