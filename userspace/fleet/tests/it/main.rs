@@ -1,0 +1,14 @@
+//! Against the published schema, real servers and real readers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test ends at what it did not expect"
+)]
+
+mod analysts;
+mod ocsf;
+mod receiver;
+mod ship;
+mod streams;
+mod support;
