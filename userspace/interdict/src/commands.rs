@@ -1,17 +1,23 @@
 //! One file a command; here they are chosen, and their outcome becomes an exit code.
 
+mod approvals;
 mod audit;
 mod canary;
 mod check;
+mod console;
 mod detach;
 mod doctor;
 mod door;
+mod evidence;
+mod grants;
 mod ledger;
 mod policy;
 mod quarantine;
+mod replay;
 mod run;
 mod sessions;
 mod status;
+mod trust;
 pub(crate) mod when;
 
 use std::fmt;
@@ -58,11 +64,17 @@ pub(crate) fn main(cli: Cli) -> ExitCode {
         Command::Check(config) => check::check(&config.config),
         Command::Policy(command) => policy::policy(command),
         Command::Doctor(json) => doctor::doctor(json.json),
-        Command::Sessions(arguments) => sessions::sessions(arguments),
+        Command::Sessions(arguments) => sessions::sessions(*arguments),
+        Command::Evidence(arguments) => evidence::evidence(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
         Command::Audit(command) => audit::audit(command),
         Command::Status(arguments) => status::status(&arguments),
         Command::Ledger(arguments) => ledger::ledger(&arguments),
         Command::Quarantine(arguments) => quarantine::quarantine(arguments),
+        Command::Approvals(command) => approvals::approvals(command),
+        Command::Grants(command) => grants::grants(command),
+        Command::Console(command) => console::console(command),
+        Command::Trust(command) => trust::trust(command),
         Command::Canary { cgroup, address } => canary::run(&cgroup, address).map(|()| Answer::Yes),
         Command::Detach(arguments) => detach::detach(&arguments.config.config, arguments.force),
     };

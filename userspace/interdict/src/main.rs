@@ -3,11 +3,13 @@
 mod admin;
 mod cli;
 mod commands;
+mod explain;
 mod output;
 mod record;
 mod run;
 mod sandbox;
 mod settings;
+mod terminal;
 mod trace;
 
 use std::process::ExitCode;

@@ -1,40 +1,56 @@
 //! The daemon: opens the audit, attaches the kernel's side, listens, and waits for signals.
 
 mod addresses;
+mod authority;
 mod canary;
+mod console;
 mod containers;
+mod credentials;
 mod destinations;
 mod enrolment;
 mod events;
 mod existing;
+mod fleet;
 mod heart;
+mod issuers;
 mod judge;
+mod keeping;
 mod kernel;
 mod ledger;
 mod listeners;
+mod metrics;
 mod names;
 mod namespaces;
 mod numbers;
+mod office;
 mod operator;
 mod pods;
 mod services;
 mod workloads;
 
+pub(crate) use self::keeping::told as retained;
+
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use interdict_audit::Audit;
-use interdict_identity::{Limits, Resolver};
+use interdict_approvals::{Bounds, Desk, Notice, Sender, Store};
+use interdict_audit::{Audit, Observers};
+use interdict_identity::{Limits, Resolver, Sources};
 use interdict_policy::PolicySet;
-use interdict_proxy::{Elsewhere, Live, Orders, Proxy, Workers};
+use interdict_proxy::{
+    Cancels, CatalogueLogins, Elsewhere, Live, Opinions, Orders, Proxy, Untrusting, Workers,
+};
 use interdict_record::{PolicyLoaded, Record};
 use interdict_session::Shared;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::office::Office;
 use self::operator::{Attached, Operator};
 use crate::admin::{self, Socket};
 use crate::record::{self, event, now};
@@ -45,6 +61,10 @@ use crate::settings::{KernelMode, Settings};
 const ANALYSIS_CACHE: usize = 64 << 20;
 /// How long sessions may go on when the daemon stops, to finish a transaction.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How long the last seal may take to reach its anchors when the daemon stops; a restart goes on where it ended.
+const LAST_SEAL: Duration = Duration::from_secs(3);
+/// Approvals that webhooks are still to be told of; more are logged and not sent.
+const NOTICES: usize = 20_000;
 /// How long a client may take to start its session, and a service to accept a connection.
 const OPENING: Duration = Duration::from_secs(30);
 
@@ -70,15 +90,31 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
-    let audit = Arc::new(record::open(&settings.audit)?);
+    let mut observers = Observers::default();
+    let fleet = fleet::Fleet::new(&settings, &mut observers);
+    let counts = metrics::Counts::new(&settings, &mut observers);
+    let audit = Arc::new(record::open_observed(&settings.audit, observers)?);
+    let mut tasks = JoinSet::new();
+    let anchors = Arc::new(keeping::anchors(&settings.audit, &audit, &mut tasks)?);
+    tasks.spawn(keeping::clock(Arc::clone(&audit)));
+    tasks.spawn(keeping::retain(settings.audit.clone(), Arc::clone(&audit)));
     let policies = Arc::new(policies);
     let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
+    let grants = Arc::new(open_grants(&audit, &shared).await?);
+    let (notices, noticed) = mpsc::channel(NOTICES);
+    let desk = Arc::new(Desk::new(
+        Arc::clone(&audit),
+        Arc::clone(&grants),
+        tokio::runtime::Handle::current(),
+        Bounds::default(),
+        (!settings.approvals.webhooks.is_empty()).then_some(notices),
+    ));
     let (orders, told) = watch::channel(Orders::default());
     let (stop, stopping) = watch::channel(false);
     // Before anything is changed: a daemon that runs already must not be disturbed.
-    let door = Socket::bind(&settings.admin.socket)?;
-
-    warn_without_effect(&settings);
+    let door = Socket::bind(&settings.admin.socket, settings.admin.group.as_deref())?;
+    // Session threads have no files: what certificates need is read before there are any.
+    let (authority, authority_told) = authority::open(&settings)?;
     let enforced = settings.kernel.mode != KernelMode::Off;
     let mut kernel = if enforced {
         Some(kernel::Kernel::attach(&settings).await?)
@@ -86,14 +122,34 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         None
     };
     let live = Arc::new(Live::default());
+    let oidc = issuers::build(&settings, &tokio::runtime::Handle::current())?;
+    let sources = Sources {
+        oidc: oidc.clone(),
+        environment: settings.identity.environment.clone(),
+        pods: kernel.as_ref().and_then(kernel::Kernel::pods),
+        lineage: match &kernel {
+            Some(kernel) => Some(kernel.lineage()?),
+            None => None,
+        },
+    };
     let proxy = Arc::new(Proxy {
         shared: Arc::clone(&shared),
         audit: Arc::clone(&audit),
-        resolver: Arc::new(Resolver::new(Limits::default())),
+        resolver: Arc::new(Resolver::new(Limits::default(), sources)),
         elsewhere: Elsewhere::new(tokio::runtime::Handle::current(), OPENING),
-        services: services::build(&settings)?,
+        opinions: Opinions::new(tokio::runtime::Handle::current())?,
+        desk: Arc::clone(&desk),
+        cancels: Cancels::default(),
+        untrusting: Untrusting::default(),
+        catalogues: CatalogueLogins::new(
+            tokio::runtime::Handle::current(),
+            Arc::clone(&shared),
+            Arc::clone(&audit),
+        ),
+        services: services::build(&settings, authority.as_ref())?.into(),
         origins: kernel.as_ref().map(kernel::Kernel::origins),
         opening_timeout: OPENING,
+        frames: settings.audit.frames,
         drain: DRAIN,
         live: Arc::clone(&live),
         orders: told,
@@ -101,10 +157,16 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = Workers::start(&proxy, cores, sandbox.session_thread());
     let workers = Arc::new(workers.context("starting the session threads")?);
-    let mut tasks = JoinSet::new();
     listeners::explicit(&settings, &workers, &mut tasks)?;
     let programs = kernel.as_ref().map(|kernel| Arc::clone(&kernel.programs));
+    tasks.spawn(Arc::clone(&grants).keep());
+    webhooks(&settings, &desk, noticed, &mut tasks).await?;
     tasks.spawn(heart::keep(programs, Arc::clone(&workers)));
+    let away = fleet.start(&settings, &audit, &mut tasks).await?;
+    metrics::serve(&settings, counts, &audit, &live, away, &mut tasks).await?;
+    if let Some(oidc) = oidc {
+        tasks.spawn(issuers::keep(oidc, Arc::clone(&audit)));
+    }
 
     // Everything is on the record before anything can be redirected.
     let mut first = vec![event(
@@ -113,6 +175,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         format!("interdict {} started", env!("CARGO_PKG_VERSION")),
     )];
     first.extend(policies_in_force(&policies));
+    first.extend(authority_told);
     first.extend(sandbox.gaps());
     if let Some(kernel) = &mut kernel {
         let what = if kernel.adopted() {
@@ -143,7 +206,10 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         attached,
         live,
         orders.clone(),
+        Office::new(Arc::clone(&desk), grants, &settings.admin.grantors),
+        Arc::clone(&anchors),
     ));
+    console::open(&settings, &operator, &shared, &mut tasks).await?;
     tasks.spawn(admin::serve(door, Arc::clone(&operator), stopping));
     if policies.sources().next().is_none() {
         tracing::warn!("there are no policies: everything is recorded, nothing is masked or refused by rule");
@@ -162,6 +228,8 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     stop.send_replace(true);
     tasks.shutdown().await;
+    // Whoever waits for people is refused, so that its session can end.
+    desk.close().await;
     // Nothing is accepted any more; what runs may finish what it is at.
     operator.end_following().await;
     orders.send_modify(|orders| orders.stop = true);
@@ -172,33 +240,46 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         .append(vec![event("stop", "daemon", "the daemon stopped")])
         .await?;
     audit.close().await.context("sealing the audit")?;
+    // The last seal, too, if its places answer.
+    tokio::task::spawn_blocking(move || anchors.settle(LAST_SEAL)).await?;
     Ok(())
 }
 
-/// Says which settings are understood and not yet acted upon.
-fn warn_without_effect(settings: &Settings) {
-    let admin = &settings.admin;
-    if admin.console.is_some() || admin.metrics.is_some() {
-        tracing::warn!("admin.console and admin.metrics have no effect in this version");
+/// Tells people elsewhere what waits, and takes their answers.
+async fn webhooks(
+    settings: &Settings,
+    desk: &Arc<Desk>,
+    noticed: mpsc::Receiver<Notice>,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let approvals = &settings.approvals;
+    if approvals.webhooks.is_empty() {
+        return Ok(());
     }
-    if settings.audit.retention.is_some() {
-        tracing::warn!("audit.retention has no effect in this version: nothing is removed");
+    let sender = Sender::new(&approvals.webhooks)?;
+    tasks.spawn(sender.clone().run(noticed));
+    if let Some(address) = approvals.listen {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("listening on {address} (`approvals.listen`)"))?;
+        let (desk, webhooks) = (Arc::clone(desk), approvals.webhooks.clone());
+        tasks.spawn(interdict_approvals::listen(listener, desk, webhooks, sender));
     }
-    for service in settings
-        .services
-        .iter()
-        .filter(|service| service.catalogue.is_some())
-    {
-        tracing::warn!(
-            service = service.name,
-            "catalogue has no effect in this version: the catalogue is read over the client's own session"
-        );
-    }
+    Ok(())
+}
+
+/// The grants on record; sessions read a snapshot of them.
+async fn open_grants(audit: &Arc<Audit>, shared: &Arc<Shared>) -> anyhow::Result<Store> {
+    let shared = Arc::clone(shared);
+    let publish = move |snapshot| shared.grants.store(snapshot);
+    let opened = Store::open(Arc::clone(audit), publish).await;
+    opened.context("reading the grants that are on record")
 }
 
 /// Takes new policies, all or none. What is running goes on under the old ones until its next statement.
 async fn reload(config: &Path, shared: &Shared, audit: &Audit) {
-    let records = match Settings::load(config) {
+    let config = config.to_owned();
+    let loaded = tokio::task::spawn_blocking(move || Settings::load(&config)).await;
+    let records = match loaded.unwrap_or_else(|panic| resume_unwind(panic.into_panic())) {
         Ok((_, policies)) => {
             let policies = Arc::new(policies);
             let mut records = vec![event(

@@ -1,5 +1,6 @@
 //! The settings file: its meaning as types, and everything that can be wrong with it.
 
+mod console;
 mod later;
 mod node;
 mod problems;
@@ -9,10 +10,17 @@ mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use globset::GlobMatcher;
+use interdict_api::Profile;
+use interdict_audit::Retention;
+use interdict_masking::TokenKey;
 use interdict_policy::{Diagnostic, PolicySet};
 
+pub(crate) use self::console::{Console, ConsoleOidc, ConsoleTls};
+pub(crate) use self::read::is_local;
 pub(crate) use self::secret::SecretSource;
 pub(crate) use self::values::{Destination, Endpoint};
 
@@ -21,9 +29,82 @@ pub(crate) use self::values::{Destination, Endpoint};
 pub(crate) struct Settings {
     pub(crate) services: Vec<Service>,
     pub(crate) workloads: Vec<Workload>,
+    /// Where the host's certificate authority is kept; `None`: there is none.
+    pub(crate) authority: Option<PathBuf>,
     pub(crate) audit: Audit,
     pub(crate) kernel: Kernel,
     pub(crate) admin: Admin,
+    pub(crate) identity: Identity,
+    pub(crate) approvals: Approvals,
+}
+
+/// What callers are known by, besides what the kernel and `/proc` tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    /// Issuers of tokens, in the order in which they are asked.
+    pub(crate) oidc: Vec<Issuer>,
+    /// Variables of callers' environments: claims, never proof.
+    pub(crate) environment: Vec<String>,
+}
+
+/// Whose tokens are believed, and of whom they are asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    /// The claim `iss`, to the letter.
+    pub(crate) iss: String,
+    pub(crate) audience: Vec<String>,
+    pub(crate) keys: IssuerKeys,
+    pub(crate) token: TokenPlace,
+    /// `None`: all.
+    pub(crate) workloads: Option<Vec<GlobMatcher>>,
+    /// `None`: all.
+    pub(crate) services: Option<Vec<GlobMatcher>>,
+    /// Whether callers without a sound token are refused.
+    pub(crate) required: bool,
+}
+
+/// Where an issuer's public keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IssuerKeys {
+    /// A copy.
+    File(PathBuf),
+    Fetched {
+        /// The JWKS itself; `None`: where the issuer's own description says.
+        url: Option<String>,
+        /// Roots to verify with, instead of the system's.
+        ca: Option<PathBuf>,
+        /// A token to show, read anew each time.
+        bearer: Option<PathBuf>,
+    },
+}
+
+impl Default for IssuerKeys {
+    fn default() -> Self {
+        Self::Fetched {
+            url: None,
+            ca: None,
+            bearer: None,
+        }
+    }
+}
+
+/// Where a caller's token is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenPlace {
+    /// In the caller's own file tree.
+    Workload(PathBuf),
+    /// On the host.
+    Host(PathBuf),
+}
+
+/// Who is told of statements that wait, and who may answer from afar.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Approvals {
+    /// Where answers of webhooks are taken.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Without their secrets where settings are only checked and these are the daemon's alone.
+    pub(crate) webhooks: Vec<Arc<interdict_approvals::Webhook>>,
 }
 
 /// A protected destination.
@@ -40,8 +121,11 @@ pub(crate) struct Service {
     pub(crate) upstream: Upstream,
     /// What agents see.
     pub(crate) tls: Option<ServerTls>,
-    #[expect(dead_code, reason = "only `pass` is not refused as coming later, see `later`")]
+    /// What becomes of clients that do not accept it.
+    pub(crate) untrusting: Untrusting,
     pub(crate) credentials: Credentials,
+    /// The API on top of HTTP.
+    pub(crate) profile: Arc<Profile>,
     /// Login for reading the catalogue.
     pub(crate) catalogue: Option<Login>,
     pub(crate) limits: Limits,
@@ -98,20 +182,98 @@ pub(crate) struct ServerTls {
     pub(crate) key: PathBuf,
 }
 
+/// What becomes of clients that refuse the certificate that is shown to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Untrusting {
+    /// They do not reach the service.
+    #[default]
+    Refuse,
+    /// For an hour they are passed on unread, which the record shows: a deliberate gap.
+    Opaque,
+}
+
 /// Who authenticates to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// The agent, with its own password.
     Pass,
-    /// The proxy, with this login.
-    Inject(Login),
+    /// The proxy; of several the first whose identities match.
+    Inject(Vec<Injected>),
+}
+
+/// What the proxy authenticates with for some callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Injected {
+    /// Globs over identities, as policies have them; empty: everybody.
+    pub(crate) identities: Vec<String>,
+    pub(crate) shown: Shown,
+}
+
+/// What the proxy authenticates with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Login(Login),
+    Http(HttpCredential),
+}
+
+/// What a service of HTTP is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HttpCredential {
+    Field {
+        name: String,
+        prefix: String,
+        value: Renewed,
+    },
+    Basic {
+        user: String,
+        password: Renewed,
+    },
+    SigV4 {
+        keys: AwsKeys,
+        region: Option<String>,
+        service: Option<String>,
+    },
+}
+
+/// Where AWS's keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AwsKeys {
+    Each {
+        access_key_id: AccessKeyId,
+        secret_access_key: Renewed,
+        session_token: Option<Renewed>,
+    },
+    /// As a `credential_process` prints them.
+    Process(Renewed),
+}
+
+/// A key's name: no secret, and it changes with the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AccessKeyId {
+    Text(String),
+    Source(Renewed),
 }
 
 /// A user and where its password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) user: String,
-    pub(crate) password: SecretSource,
+    /// `None`: it has none.
+    pub(crate) password: Option<Renewed>,
+}
+
+/// A secret that is fetched again after a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Renewed {
+    pub(crate) source: SecretSource,
+    pub(crate) lifetime: Duration,
+}
+
+impl From<SecretSource> for Renewed {
+    fn from(source: SecretSource) -> Self {
+        let lifetime = source.lifetime();
+        Self { source, lifetime }
+    }
 }
 
 /// Bounds for the sessions of a service. `None`: the engine's default.
@@ -160,8 +322,129 @@ pub(crate) struct Audit {
     pub(crate) segment_rows: u64,
     /// Age at which a segment is sealed.
     pub(crate) segment_age: Duration,
-    /// How long segments are kept; `None`: for ever.
-    pub(crate) retention: Option<Duration>,
+    /// How long rows are kept.
+    pub(crate) retention: Retention,
+    /// What seals are made with.
+    pub(crate) seals: SealKeys,
+    /// Where seals are put besides.
+    pub(crate) anchors: Vec<AnchorAt>,
+    /// Bytes of each answer that are kept as frames; `None`: nothing is.
+    pub(crate) frames: Option<u64>,
+    /// Who gets rows as they complete.
+    pub(crate) streams: Vec<Stream>,
+    /// Where segments are shipped.
+    pub(crate) ship: Option<Ship>,
+}
+
+/// A live stream of rows as OCSF events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) sink: Sink,
+    pub(crate) tables: Vec<interdict_audit::Table>,
+    /// Whether a new one starts with all that is on record.
+    pub(crate) beginning: bool,
+    pub(crate) patience: Option<Duration>,
+}
+
+/// Who receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sink {
+    Syslog {
+        address: interdict_fleet::stream::SyslogAddress,
+        ca: Option<PathBuf>,
+    },
+    Http {
+        url: String,
+        format: interdict_fleet::stream::HttpFormat,
+        token: Option<SecretSource>,
+        ca: Option<PathBuf>,
+    },
+    Otlp {
+        endpoint: String,
+        token: Option<SecretSource>,
+        ca: Option<PathBuf>,
+    },
+    File {
+        path: PathBuf,
+    },
+}
+
+/// An object store for segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ship {
+    pub(crate) to: String,
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: Option<String>,
+    /// The key's name, and where its secret comes from.
+    pub(crate) keys: Option<(String, SecretSource)>,
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// The keys of the seals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SealKeys {
+    pub(crate) key: KeyPlace,
+    /// The one before it, which hands over.
+    pub(crate) previous: Option<SecretSource>,
+}
+
+/// Where a key is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum KeyPlace {
+    /// `seal.key` beside the record; made where there is none.
+    #[default]
+    Beside,
+    /// A file of ours; made where there is none.
+    File(PathBuf),
+    /// Somebody else's to keep.
+    Source(SecretSource),
+}
+
+/// A place off the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AnchorAt {
+    /// A directory of another machine.
+    File(PathBuf),
+    ObjectStore(ObjectStore),
+    /// Told over HTTP, signed with a secret.
+    Webhook {
+        name: String,
+        url: http::Uri,
+        secret: SecretSource,
+    },
+}
+
+/// A bucket with object lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectStore {
+    pub(crate) bucket: String,
+    /// Without slashes at its ends; may be empty.
+    pub(crate) prefix: String,
+    /// `https`, or `http`.
+    pub(crate) scheme: String,
+    /// Host and port.
+    pub(crate) authority: String,
+    pub(crate) region: String,
+    /// How long objects are locked.
+    pub(crate) lock: Duration,
+    pub(crate) access_key_id: SecretSource,
+    pub(crate) secret_access_key: SecretSource,
+    pub(crate) session_token: Option<SecretSource>,
+}
+
+impl Audit {
+    /// The file of the key, where it is ours to keep.
+    pub(crate) fn key_file(&self) -> Option<PathBuf> {
+        match &self.seals.key {
+            KeyPlace::Beside => Some(self.directory.parent().map_or_else(
+                || PathBuf::from("/var/lib/interdict/seal.key"),
+                |above| above.join("seal.key"),
+            )),
+            KeyPlace::File(path) => Some(path.clone()),
+            KeyPlace::Source(_) => None,
+        }
+    }
 }
 
 /// When a record counts as made.
@@ -205,8 +488,22 @@ pub(crate) enum Existing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Admin {
     pub(crate) socket: PathBuf,
-    pub(crate) console: Option<SocketAddr>,
+    /// Whose members may connect besides root; `None`: the directory decides.
+    pub(crate) group: Option<String>,
+    /// Who may mint, revoke and review grants besides root and the daemon's own user: `user:NAME`, `group:NAME`.
+    pub(crate) grantors: Vec<String>,
+    /// Pages for people.
+    pub(crate) console: Option<Console>,
     pub(crate) metrics: Option<SocketAddr>,
+}
+
+/// What is done about secrets when settings are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Secrets {
+    /// They are fetched.
+    Fetched,
+    /// It is enough that settings say where they come from; files are looked at.
+    Named,
 }
 
 impl Default for Audit {
@@ -216,7 +513,17 @@ impl Default for Audit {
             durability: Durability::Strict,
             segment_rows: 1_000_000,
             segment_age: Duration::from_mins(5),
-            retention: None,
+            // Six years: 45 CFR 164.316(b)(2).
+            retention: Retention {
+                default: Some(Duration::from_hours(24 * 2190)),
+                tables: std::collections::BTreeMap::new(),
+                shipped: false,
+            },
+            seals: SealKeys::default(),
+            anchors: Vec::new(),
+            frames: Some(1 << 20),
+            streams: Vec::new(),
+            ship: None,
         }
     }
 }
@@ -235,6 +542,8 @@ impl Default for Admin {
     fn default() -> Self {
         Self {
             socket: PathBuf::from("/run/interdict/admin.sock"),
+            group: None,
+            grantors: Vec::new(),
             console: None,
             metrics: None,
         }
@@ -242,14 +551,70 @@ impl Default for Admin {
 }
 
 impl Settings {
-    /// Reads a file and the policies it names. Either everything is right, or everything that is wrong is listed.
+    /// Reads a file, the policies it names and the keys that these need. Either everything is right, or everything that is
+    /// wrong is listed. Blocking: a key may come from a command.
     pub(crate) fn load(path: &Path) -> Result<(Self, PolicySet), Vec<Diagnostic>> {
-        read::load(path)
+        read::load(path, Secrets::Fetched)
     }
 
-    /// Where the record and the admin socket are, whatever else is wrong in the file: what an operator must do at once
-    /// doesn't wait for a policy to be put right.
-    pub(crate) fn places(path: &Path) -> Result<(Audit, Admin), Vec<Diagnostic>> {
+    /// [`Self::load`] without secrets that only the daemon may have: its environment's, systemd's and those of commands. Keyed
+    /// masks of these policies redact.
+    pub(crate) fn check(path: &Path) -> Result<(Self, PolicySet), Vec<Diagnostic>> {
+        read::load(path, Secrets::Named)
+    }
+
+    /// Where the record, the admin socket and the authority are, whatever else is wrong in the file: what an operator must do
+    /// at once doesn't wait for a policy to be put right.
+    pub(crate) fn places(path: &Path) -> Result<Places, Vec<Diagnostic>> {
         read::places(path)
     }
+
+    /// One key of keyed masks and tokens, for whoever can read it, whatever else is wrong in the file.
+    pub(crate) fn key(path: &Path, name: &str) -> Result<TokenKey, Vec<Diagnostic>> {
+        read::key(path, name)
+    }
+}
+
+/// Where things are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) audit: Audit,
+    pub(crate) admin: Admin,
+    authority: Authority,
+}
+
+/// What is said of the host's certificate authority.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Authority {
+    /// Nothing: it is kept as [`authority_beside`] has it.
+    #[default]
+    Beside,
+    Kept(PathBuf),
+    None,
+}
+
+impl Authority {
+    fn directory(&self, audit: &Audit) -> Option<PathBuf> {
+        match self {
+            Self::Beside => Some(authority_beside(audit)),
+            Self::Kept(directory) => Some(directory.clone()),
+            Self::None => None,
+        }
+    }
+}
+
+impl Places {
+    /// Where the host's certificate authority is kept; `None`: there is none.
+    pub(crate) fn authority(&self) -> Option<PathBuf> {
+        self.authority.directory(&self.audit)
+    }
+}
+
+/// Where the authority is unless it is said: `authority` beside the record, so that two daemons on a host have two.
+fn authority_beside(audit: &Audit) -> PathBuf {
+    let name = "authority";
+    audit.directory.parent().map_or_else(
+        || Path::new("/var/lib/interdict").join(name),
+        |above| above.join(name),
+    )
 }

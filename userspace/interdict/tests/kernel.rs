@@ -8,12 +8,15 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "mysql/server.rs"]
+mod server;
 mod support;
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
+use server::MariaDb;
 use support::{
     Cgroup, Daemon, POLICY, Postgres, assert_sound, audit_rows, interdict, run, scratch, skipped, text,
 };
@@ -50,10 +53,10 @@ impl Drop for Detached {
     }
 }
 
-fn settings(directory: &Path, port: u16, cgroup: &Cgroup) -> std::path::PathBuf {
+fn settings(directory: &Path, protocol: &str, port: u16, cgroup: &Cgroup) -> std::path::PathBuf {
     std::fs::write(directory.join("policy.yaml"), POLICY).unwrap();
     let settings = format!(
-        "services:\n  - name: clinic\n    protocol: postgres\n    destinations: [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n    \
+        "services:\n  - name: clinic\n    protocol: {protocol}\n    destinations: [\"127.0.0.1:{port}\", \"[::1]:{port}\"]\n    \
          upstream: {{ tls: disable }}\nworkloads:\n  - name: agents\n    match: {{ cgroup: \"{}/**\" }}\npolicies: [policy.yaml]\n\
          audit: {{ directory: audit, durability: strict, segment: {{ rows: 100000, age: 1h }} }}\nkernel: {{ mode: enforce }}\nadmin: {{ socket: admin.sock }}\n",
         cgroup.name
@@ -80,7 +83,7 @@ fn an_enrolled_psql_is_redirected_masked_recorded_and_refused_when_the_daemon_is
     let server = Postgres::start();
     let directory = scratch();
     let cgroup = Cgroup::create("path");
-    let settings = settings(directory.path(), server.port, &cgroup);
+    let settings = settings(directory.path(), "postgres", server.port, &cgroup);
     let audit = directory.path().join("audit");
     let _detached = Detached;
     let mut daemon = Daemon::start(&settings, &audit);
@@ -173,4 +176,64 @@ fn an_enrolled_psql_is_redirected_masked_recorded_and_refused_when_the_daemon_is
         "select ssn from patients where id = 1",
     );
     assert_eq!(text(&free.stdout), "123-45-6789\n", "detached means detached");
+}
+
+#[test]
+fn an_enrolled_mysql_client_is_redirected_masked_recorded_and_refused_when_the_daemon_is_dead() {
+    let _turn = KERNEL.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(why) = unusable() {
+        return skipped(&why);
+    }
+    let server = MariaDb::start();
+    let directory = scratch();
+    let cgroup = Cgroup::create("mysql");
+    let settings = settings(directory.path(), "mysql", server.port, &cgroup);
+    let audit = directory.path().join("audit");
+    let _detached = Detached;
+    let mut daemon = Daemon::start(&settings, &audit);
+    let inside = |sql: &str| {
+        let mut command = server::client(server.port, "agent");
+        cgroup.enrol(&mut command);
+        command.args(["-e", sql]).output().unwrap()
+    };
+    let asked = "select name, ssn, @@port from patients where id = 1";
+    let shown = inside(asked);
+    assert_eq!(
+        text(&shown.stdout),
+        format!("Ada Example\t*****6789\t{}\n", server.port),
+        "{}",
+        text(&shown.stderr)
+    );
+    let outside = server::client(server.port, "agent")
+        .args(["-e", asked])
+        .output()
+        .unwrap();
+    assert!(
+        text(&outside.stdout).contains("123-45-6789"),
+        "outside the cgroup nothing changes"
+    );
+    let refused = inside("drop table visits");
+    assert!(
+        text(&refused.stderr).contains("no-destructive"),
+        "{}",
+        text(&refused.stderr)
+    );
+
+    daemon.kill();
+    let dead = inside(asked);
+    assert!(
+        !dead.status.success() && dead.stdout.is_empty(),
+        "it passed a dead daemon"
+    );
+    daemon = Daemon::start(&settings, &audit);
+    assert!(text(&inside(asked).stdout).contains("*****6789"));
+    daemon.stop();
+    assert_sound(&audit);
+    let sessions = audit_rows(&audit, "sessions");
+    let first = &sessions[0];
+    assert_eq!(
+        (&first["attestation"], &first["workload"], &first["protocol"]),
+        (&"kernel".into(), &"agents".into(), &"mysql".into())
+    );
+    assert_eq!(first["origin_port"], server.port);
 }

@@ -56,6 +56,8 @@ fn engine(policies: &Arc<PolicySet>) -> (Engine, Output) {
         },
         upstream: "test".to_owned(),
         channel_binding: false,
+        tls_differs: false,
+        catalogue_user: None,
         limits: Limits::default(),
     };
     let mut out = Output::default();
@@ -80,7 +82,7 @@ fn script() -> Vec<Vec<u8>> {
     let query =
         |text: &'static str| move |out: &mut BytesMut| Message::Query(text.as_bytes()).write(out).unwrap();
     step(&query("select id, name, ssn, dob from patients order by id"));
-    step(&query("select upper(ssn) from patients"));
+    step(&query("select id from patients where ssn like '1%'"));
     step(&query("drop table visits"));
     step(&query(
         "select 1; select name, phone from patients where id = 1; select 'end'",
@@ -238,9 +240,12 @@ fn messages_split_anywhere_behave_the_same() {
     let shown = String::from_utf8_lossy(&whole.to_client).into_owned();
     assert!(shown.contains("*****6789") && !shown.contains("123-45-6789"));
     assert!(
-        shown.contains("no-destructive") && shown.contains("can't be traced") && shown.contains("nosuch")
+        shown.contains("no-destructive") && shown.contains("may only compare it") && shown.contains("nosuch")
     );
-    assert!(shown.contains("COPY 2000"), "the script did not come to its end");
+    assert!(
+        shown.contains("more than 1000 rows"),
+        "the script did not come to its end"
+    );
     assert_eq!(
         server.psql("select count(*) from visits where id = 9000"),
         "0\n",

@@ -42,7 +42,7 @@ pub(crate) enum CallError {
     #[error("the daemon at {} is not understood: {what}", socket.display())]
     Strange { socket: PathBuf, what: String },
     /// It was asked and would not.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(#[from] Refusal),
 }
 

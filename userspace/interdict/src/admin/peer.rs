@@ -51,7 +51,7 @@ impl Peer {
     }
 
     /// Whether it may do more than read.
-    pub(super) fn may_act(&self) -> bool {
+    pub(crate) fn may_act(&self) -> bool {
         self.uid == 0 || self.uid == geteuid().as_raw()
     }
 
@@ -84,7 +84,7 @@ impl fmt::Display for Peer {
 }
 
 /// From the file itself: the name service may ask a directory server, and wait for it.
-fn name(uid: u32) -> Option<String> {
+pub(crate) fn name(uid: u32) -> Option<String> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
         let mut fields = line.split(':');

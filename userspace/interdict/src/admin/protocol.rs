@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use interdict_approvals::{Approval, Listed, NewGrant};
 use interdict_record::{LedgerEntry, Micros};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,40 @@ pub(crate) enum Request {
     QuarantineLift { workload: String },
     /// Remove everything from the kernel; the daemon goes on without.
     Detach,
+    /// Statements that wait for people; with `past` also those that are over.
+    Approvals { past: bool },
+    /// One of them, whole.
+    Approval { id: String },
+    /// Say yes or no to one. With `grant_seconds`, a yes becomes a grant of that length besides.
+    Decide {
+        id: String,
+        approve: bool,
+        reason: String,
+        grant_seconds: Option<u64>,
+    },
+    /// Grants; with `all` also those that are over.
+    Grants { all: bool },
+    /// Mint a grant.
+    GrantCreate { grant: NewGrant },
+    /// End a grant now.
+    GrantRevoke { id: String, reason: String },
+    /// Note that a grant was looked at that was minted without asking anyone.
+    GrantReview { id: String, reason: String },
+    /// Keep what retention would delete: of these tables (none: of all), from and until a time.
+    HoldPlace {
+        tables: Vec<String>,
+        from: Option<Micros>,
+        until: Option<Micros>,
+        reason: String,
+    },
+    /// End a legal hold.
+    HoldLift { id: String, reason: String },
+    /// Seal what is complete, so that readers of segments have it.
+    Seal,
+    /// Change the key of the seals.
+    SealRotate { reason: String },
+    /// An address that lets the caller into the console, once.
+    ConsoleLogin,
 }
 
 /// What is answered.
@@ -51,6 +86,37 @@ pub(crate) enum Response {
     },
     /// It is on the record and done.
     Detach,
+    Approvals {
+        approvals: Vec<Approval>,
+    },
+    /// One, as it stands after what was asked for.
+    Approval {
+        approval: Box<Approval>,
+        /// Why the caller may not decide about it; `None`: they may.
+        objection: Option<String>,
+    },
+    Grants {
+        grants: Vec<Listed>,
+    },
+    /// One, as it stands after what was asked for.
+    Grant {
+        grant: Box<Listed>,
+    },
+    /// It is sealed.
+    Seal,
+    /// It is on the record.
+    Hold {
+        id: String,
+    },
+    /// The key from now on.
+    SealKey {
+        key: String,
+        public_key: String,
+    },
+    /// Where the caller is let in, once and within a minute.
+    ConsoleLogin {
+        url: String,
+    },
     /// It was not done.
     Refused(Refusal),
 }
@@ -71,6 +137,8 @@ pub(crate) struct Status {
     pub(crate) adopted: bool,
     /// Sessions that are open.
     pub(crate) sessions: u64,
+    /// Statements that wait for people.
+    pub(crate) approvals: u64,
     /// By name: what there is to count, such as `sessions` or `cgroups`.
     pub(crate) workloads: BTreeMap<String, Counts>,
     /// By name, likewise.
@@ -125,6 +193,12 @@ pub(crate) enum RefusalKind {
     UnknownWorkload,
     /// The workload is not quarantined.
     NotQuarantined,
+    /// There is none of that id.
+    NotFound,
+    /// It is over, or was done before.
+    TooLate,
+    /// What was asked for can't be.
+    Invalid,
     /// Not in this mode, such as a quarantine with `kernel: { mode: off }`.
     Unavailable,
     /// It was tried and did not succeed; also when it can't be recorded.
@@ -152,13 +226,25 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Request {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 18] = [
         "status",
         "ledger",
         "quarantine_list",
         "quarantine",
         "quarantine_lift",
         "detach",
+        "approvals",
+        "approval",
+        "decide",
+        "grants",
+        "grant_create",
+        "grant_revoke",
+        "grant_review",
+        "hold_place",
+        "hold_lift",
+        "seal",
+        "seal_rotate",
+        "console_login",
     ];
 
     /// Its name, as on the wire.
@@ -170,14 +256,66 @@ impl Request {
             Self::Quarantine { .. } => "quarantine",
             Self::QuarantineLift { .. } => "quarantine_lift",
             Self::Detach => "detach",
+            Self::Approvals { .. } => "approvals",
+            Self::Approval { .. } => "approval",
+            Self::Decide { .. } => "decide",
+            Self::Grants { .. } => "grants",
+            Self::GrantCreate { .. } => "grant_create",
+            Self::GrantRevoke { .. } => "grant_revoke",
+            Self::GrantReview { .. } => "grant_review",
+            Self::HoldPlace { .. } => "hold_place",
+            Self::HoldLift { .. } => "hold_lift",
+            Self::Seal => "seal",
+            Self::SealRotate { .. } => "seal_rotate",
+            Self::ConsoleLogin => "console_login",
         }
     }
 
     /// Whether it changes anything.
     pub(crate) fn acts(&self) -> bool {
         match self {
-            Self::Status | Self::Ledger | Self::QuarantineList => false,
-            Self::Quarantine { .. } | Self::QuarantineLift { .. } | Self::Detach => true,
+            Self::Status
+            | Self::Ledger
+            | Self::QuarantineList
+            | Self::Approvals { .. }
+            | Self::Approval { .. }
+            | Self::Grants { .. } => false,
+            Self::Quarantine { .. }
+            | Self::QuarantineLift { .. }
+            | Self::Detach
+            | Self::Decide { .. }
+            | Self::GrantCreate { .. }
+            | Self::GrantRevoke { .. }
+            | Self::GrantReview { .. }
+            | Self::HoldPlace { .. }
+            | Self::HoldLift { .. }
+            | Self::Seal
+            | Self::SealRotate { .. }
+            | Self::ConsoleLogin => true,
+        }
+    }
+
+    /// Whether it depends on who asks, as policies and settings name people, and not on whether they are an operator.
+    pub(crate) fn is_for_people(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Ledger
+            | Self::QuarantineList
+            | Self::Quarantine { .. }
+            | Self::QuarantineLift { .. }
+            | Self::HoldPlace { .. }
+            | Self::HoldLift { .. }
+            | Self::Seal
+            | Self::SealRotate { .. }
+            | Self::Detach => false,
+            Self::Approvals { .. }
+            | Self::Approval { .. }
+            | Self::Decide { .. }
+            | Self::Grants { .. }
+            | Self::GrantCreate { .. }
+            | Self::GrantRevoke { .. }
+            | Self::GrantReview { .. }
+            | Self::ConsoleLogin => true,
         }
     }
 

@@ -39,6 +39,17 @@ pub(crate) trait Handler: Send + Sync + 'static {
     /// Takes everything out of the kernel, and goes on without.
     fn detach(&self, peer: &Peer) -> impl Future<Output = Result<(), Refusal>> + Send;
 
+    /// What concerns the record itself: legal holds and the key of the seals.
+    fn keeping(
+        &self,
+        peer: &Peer,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Refusal>> + Send;
+
+    /// Approvals and grants: [`Request::is_for_people`]. Who the caller is decides, and the handler finds that out.
+    fn people(&self, peer: &Peer, request: Request)
+    -> impl Future<Output = Result<Response, Refusal>> + Send;
+
     /// A caller who may only read wanted to act. It is refused; this puts the attempt on the record.
     fn not_permitted(&self, peer: &Peer, request: &Request) -> impl Future<Output = ()> + Send;
 }
@@ -239,6 +250,17 @@ async fn answer(line: &[u8], peer: &Peer, handler: &impl Handler) -> Response {
         Ok(request) => request,
         Err(refusal) => return Response::Refused(refusal),
     };
+    if request.is_for_people() {
+        let asked = request.clone();
+        let outcome = handler.people(peer, request).await;
+        if let Err(refusal) = &outcome
+            && refusal.kind == RefusalKind::NotPermitted
+        {
+            tracing::warn!(%peer, request = asked.name(), reason = refusal.message, "not permitted");
+            handler.not_permitted(peer, &asked).await;
+        }
+        return outcome.unwrap_or_else(Response::Refused);
+    }
     if request.acts() {
         if !peer.may_act() {
             tracing::warn!(%peer, request = request.name(), "a caller who may only read wanted to act: refused");
@@ -267,6 +289,18 @@ async fn answer(line: &[u8], peer: &Peer, handler: &impl Handler) -> Response {
             .await
             .map(|()| Response::QuarantineLift { workload }),
         Request::Detach => handler.detach(peer).await.map(|()| Response::Detach),
+        request @ (Request::HoldPlace { .. }
+        | Request::HoldLift { .. }
+        | Request::Seal
+        | Request::SealRotate { .. }) => handler.keeping(peer, request).await,
+        Request::Approvals { .. }
+        | Request::Approval { .. }
+        | Request::Decide { .. }
+        | Request::Grants { .. }
+        | Request::GrantCreate { .. }
+        | Request::GrantRevoke { .. }
+        | Request::GrantReview { .. }
+        | Request::ConsoleLogin => handler.people(peer, request).await,
     };
     outcome.unwrap_or_else(Response::Refused)
 }

@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use socket2::{Domain, SockAddr, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-/// Who may connect: the owner and the group. What the group is, the directory decides (its set-group-id bit).
+/// Who may connect: the owner and the group. What the group is, the settings say, or else the directory (its set-group-id bit).
 const MODE: u32 = 0o660;
 const DIRECTORY_MODE: u32 = 0o750;
 /// Connections that wait to be accepted.
@@ -31,10 +31,13 @@ impl Socket {
     /// Binds, making the directory if it is missing. The file of a daemon that is gone is replaced. Nobody can connect before
     /// the permissions are right. Needs a tokio runtime.
     ///
+    /// `group` is whose members may connect; they get to the socket's directory as well.
+    ///
     /// # Errors
-    /// A daemon answers there, something else is in that place, or others could replace the socket.
-    pub(crate) fn bind(path: &Path) -> anyhow::Result<Self> {
-        bind(path).with_context(|| format!("the admin socket {}", path.display()))
+    /// A daemon answers there, something else is in that place, others could replace the socket, or it can't be given to the
+    /// group.
+    pub(crate) fn bind(path: &Path, group: Option<&str>) -> anyhow::Result<Self> {
+        bind(path, group).with_context(|| format!("the admin socket {}", path.display()))
     }
 
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
@@ -54,7 +57,8 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-fn bind(path: &Path) -> anyhow::Result<Socket> {
+fn bind(path: &Path, group: Option<&str>) -> anyhow::Result<Socket> {
+    let group = group.map(number_of).transpose()?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -77,6 +81,11 @@ fn bind(path: &Path) -> anyhow::Result<Socket> {
             directory.display()
         );
     }
+    if let Some(group) = group
+        && opened.metadata()?.mode() & 0o001 == 0
+    {
+        give(directory, group)?;
+    }
     // Two daemons that start at once take turns.
     let _turn = Flock::lock(opened, FlockArg::LockExclusive)
         .map_err(|(_, error)| error)
@@ -86,7 +95,7 @@ fn bind(path: &Path) -> anyhow::Result<Socket> {
     // Made beside its place, and moved there when it is ready: an atomic replacement of a stale one.
     let aside = directory.join(format!(".interdict-{}", std::process::id()));
     let _ = fs::remove_file(&aside);
-    let placed = listen(&aside).and_then(|listener| {
+    let placed = listen(&aside, group).and_then(|listener| {
         let file = identity(&fs::symlink_metadata(&aside)?);
         fs::rename(&aside, path)?;
         Ok((listener, file))
@@ -121,9 +130,37 @@ fn check_free(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// From the host's database of groups.
+fn number_of(group: &str) -> anyhow::Result<u32> {
+    match nix::unistd::Group::from_name(group) {
+        Ok(Some(found)) => Ok(found.gid.as_raw()),
+        Ok(None) => {
+            bail!("`admin.group`: this host has no group `{group}`: make it (`groupadd --system {group}`)")
+        }
+        Err(error) => Err(error).with_context(|| format!("`admin.group`: looking up {group}")),
+    }
+}
+
+fn give(path: &Path, group: u32) -> io::Result<()> {
+    if fs::metadata(path)?.gid() == group {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(path, None, Some(group)).map_err(|error| {
+        let what = format!(
+            "giving {} to the group {group} (`admin.group`): {error}; the daemon needs CAP_CHOWN for that, or the group among its \
+             own (SupplementaryGroups= of the unit)",
+            path.display()
+        );
+        io::Error::new(error.kind(), what)
+    })
+}
+
+fn listen(path: &Path, group: Option<u32>) -> io::Result<UnixListener> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
+    if let Some(group) = group {
+        give(path, group)?;
+    }
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -1,11 +1,15 @@
 //! `interdict audit …`
 
+mod keep;
+pub(super) mod keys;
+pub(super) mod scan;
+mod verify;
+
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use interdict_audit::{Filter, Report, Table};
-use serde::Serialize;
+use interdict_audit::{Filter, Options, Table};
 use serde_json::{Map, Value};
 
 use super::Answer;
@@ -15,8 +19,37 @@ use crate::output::{self, Align};
 
 pub(super) fn audit(command: Audit) -> anyhow::Result<Answer> {
     match command {
-        Audit::Verify { directory, json } => verify(&directory, json.json),
+        Audit::Verify {
+            directory,
+            public_key,
+            anchors,
+            quick,
+            extract,
+            json,
+        } => {
+            let options = Options {
+                anchors,
+                quick,
+                extract,
+                ..Options::default()
+            };
+            verify::verify(&directory, &public_key, options, json.json)
+        }
         Audit::Scan {
+            directory,
+            values,
+            detector,
+            except,
+            json,
+        } => scan::scan(&directory, values.as_deref(), &detector, &except, json.json),
+        Audit::Keys(command) => keys::keys(command),
+        Audit::Hold(command) => keep::hold(command),
+        Audit::Retain {
+            dry_run,
+            config,
+            json,
+        } => keep::retain(&config.config, dry_run, json.json),
+        Audit::Rows {
             directory,
             table,
             rows,
@@ -27,7 +60,7 @@ pub(super) fn audit(command: Audit) -> anyhow::Result<Answer> {
                 equal,
                 ..filter(table, &rows)
             };
-            scan(&directory, filter, json.json)
+            print_rows(&directory, filter, json.json)
         }
         Audit::Stats { directory, json } => stats(&directory, json.json),
     }
@@ -53,31 +86,7 @@ pub(super) fn rows(
     Ok(interdict_audit::scan(directory, filter)?.map(|row| Ok(row?)))
 }
 
-#[derive(Serialize)]
-struct Verified<'a> {
-    sound: bool,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
-fn verify(directory: &Path, json: bool) -> anyhow::Result<Answer> {
-    let report = interdict_audit::verify(directory)?;
-    let mut out = std::io::stdout().lock();
-    if json {
-        output::json(
-            &mut out,
-            &Verified {
-                sound: report.sound(),
-                report: &report,
-            },
-        )?;
-    } else {
-        writeln!(out, "{report}")?;
-    }
-    Ok(report.sound().into())
-}
-
-fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> {
+fn print_rows(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> {
     let table = filter.table;
     let rows = rows(directory, filter)?;
     let mut out = std::io::stdout().lock();
@@ -105,6 +114,7 @@ fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> 
                 "statement",
             ],
             Table::Policies => &["at", "name", "digest"],
+            Table::Frames => &["at", "session_id", "ordinal", "statement_id", "length", "flags"],
             Table::Admin => &["at", "kind", "actor", "message"],
             Table::Ledger => &[
                 "at",
@@ -116,6 +126,28 @@ fn scan(directory: &Path, filter: Filter, json: bool) -> anyhow::Result<Answer> 
                 "sessions",
                 "difference",
                 "flags",
+            ],
+            Table::Approvals => &[
+                "at",
+                "event",
+                "approval_id",
+                "identity",
+                "service",
+                "people",
+                "reason",
+                "statement",
+            ],
+            Table::Grants => &[
+                "at",
+                "event",
+                "grant_id",
+                "person",
+                "identities",
+                "services",
+                "ends_at",
+                "used_statements",
+                "used_rows",
+                "reason",
             ],
         };
         let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;

@@ -6,6 +6,6 @@ use super::{Answer, WrongSettings};
 use crate::settings::Settings;
 
 pub(super) fn check(config: &Path) -> anyhow::Result<Answer> {
-    Settings::load(config).map_err(WrongSettings)?;
+    Settings::check(config).map_err(WrongSettings)?;
     Ok(Answer::Yes)
 }

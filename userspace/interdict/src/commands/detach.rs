@@ -17,7 +17,7 @@ const FORCE: &str = "`--force` detaches all the same, unrecorded if need be";
 /// before it happens, or it doesn't happen, unless forced.
 pub(super) fn detach(config: &Path, force: bool) -> anyhow::Result<Answer> {
     let (audit, socket) = match Settings::places(config) {
-        Ok((audit, admin)) => (Some(audit), admin.socket),
+        Ok(places) => (Some(places.audit), places.admin.socket),
         Err(_) if force => (None, settings::Admin::default().socket),
         Err(problems) => bail!(
             "{}\nthe settings say where a detach is recorded: name them with `--config FILE`; {FORCE}",
@@ -90,7 +90,11 @@ fn alone(pins: &Path, audit: Option<settings::Audit>, force: bool, socket: &Path
 
 /// Puts on the record, durably, what is about to be done.
 async fn announce(settings: &settings::Audit) -> anyhow::Result<Audit> {
-    let audit = record::open(settings)?;
+    // A key that only the daemon has seals what is written here when it starts again.
+    let audit = match settings.key_file() {
+        Some(_) => record::open(settings)?,
+        None => record::open_with(settings, None)?,
+    };
     let peer = Peer::this();
     let what = "everything is removed from the kernel, without a daemon: destinations are reached directly";
     let event = record::detailed("detach", &peer.actor(), what, peer.detail());

@@ -12,7 +12,7 @@ pub(super) fn ask(door: &Door, request: &Request) -> anyhow::Result<Response> {
     let socket = match &door.socket {
         Some(socket) => socket.clone(),
         None => match Settings::places(&door.config.config) {
-            Ok((_, admin)) => admin.socket,
+            Ok(places) => places.admin.socket,
             Err(problems) => bail!(
                 "{}\nname the settings with `--config FILE`, or the daemon's socket with `--socket PATH`",
                 WrongSettings(problems)

@@ -25,7 +25,7 @@ pub(super) fn ledger(arguments: &Ledger) -> anyhow::Result<Answer> {
     Ok(rows.iter().all(|row| row.difference == 0).into())
 }
 
-/// As `audit scan` shows it: times as text.
+/// As `audit rows` shows it: times as text.
 fn document(row: &LedgerEntry) -> anyhow::Result<Value> {
     let mut document = serde_json::to_value(row)?;
     if let Some(at) = document.get_mut("at") {

@@ -1,15 +1,17 @@
 //! `interdict policy …`
 
-use std::collections::BTreeMap;
+mod replay;
+mod token;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use interdict_policy::{Identity, PolicySet, Request};
-use interdict_sql::{Analyzer, PostgresSettings, Relation};
+use interdict_policy::{KeySource, PolicySet};
 
 use super::{Answer, WrongSettings};
 use crate::cli::{Explain, Policy};
+use crate::explain::{self, Asked};
 use crate::output;
 use crate::settings::Settings;
 
@@ -17,6 +19,8 @@ pub(super) fn policy(command: Policy) -> anyhow::Result<Answer> {
     match command {
         Policy::Test { paths, json } => test(&paths, json.json),
         Policy::Explain(arguments) => explain(arguments),
+        Policy::Replay(arguments) => replay::replay(arguments),
+        Policy::Token(arguments) => token::token(&arguments),
         Policy::Schema => {
             output::json(&mut std::io::stdout().lock(), &interdict_policy::schema())?;
             Ok(Answer::Yes)
@@ -27,7 +31,7 @@ pub(super) fn policy(command: Policy) -> anyhow::Result<Answer> {
 /// No when a test fails. A policy without tests is nothing to fail, and said.
 fn test(paths: &[PathBuf], json: bool) -> anyhow::Result<Answer> {
     let files = policy_files(paths)?;
-    let set = PolicySet::load_offline(&files).map_err(WrongSettings)?;
+    let set = PolicySet::load_with(&files, KeySource::Offline).map_err(WrongSettings)?;
     let results = interdict_policy::run_tests(&set);
     let failed = results.iter().filter(|result| !result.passed()).count();
     let mut out = std::io::stdout().lock();
@@ -89,7 +93,7 @@ fn explain(arguments: Explain) -> anyhow::Result<Answer> {
         statement,
         json,
     } = arguments;
-    let (settings, policies) = Settings::load(&config.config).map_err(WrongSettings)?;
+    let (settings, policies) = Settings::check(&config.config).map_err(WrongSettings)?;
     let Some(known) = settings.services.iter().find(|known| known.name == service) else {
         let names: Vec<&str> = settings
             .services
@@ -102,26 +106,16 @@ fn explain(arguments: Explain) -> anyhow::Result<Answer> {
             names.join(", ")
         );
     };
-    let identity = caller(identity);
-    let analysis = Analyzer::new(1 << 20).postgres(statement.as_bytes(), &PostgresSettings::default());
-    let relations: Vec<Relation> = analysis.relations().cloned().collect();
-    let request = Request {
-        identity: &identity,
+    let asked = Asked {
         service: &service,
-        protocol: known.protocol.as_str(),
+        protocol: known.protocol,
+        profile: &known.profile,
+        identity,
         database: &database,
-        db_user: &user,
-        application: "",
-        kind: analysis.kind(),
-        effects: analysis.effects(),
-        relations: &relations,
-        masked_columns: &[],
-        parameters: &[],
-        text: &statement,
-        complete: analysis.complete(),
-        gaps: &analysis.gaps,
+        user: &user,
+        statement: &statement,
     };
-    let explanation = interdict_policy::explain(&policies, &request);
+    let explanation = explain::explain(&policies, asked)?;
     let mut out = std::io::stdout().lock();
     if json.json {
         output::json(&mut out, &explanation)?;
@@ -129,23 +123,4 @@ fn explain(arguments: Explain) -> anyhow::Result<Answer> {
         write!(out, "{explanation}")?;
     }
     Ok(Answer::Yes)
-}
-
-/// `name` is the identity's name; without it, the name that the facts would give.
-fn caller(facts: Vec<(String, String)>) -> Identity {
-    let mut facts: BTreeMap<String, String> = facts.into_iter().collect();
-    let name = facts.remove("name").unwrap_or_else(|| {
-        let named = [
-            ("pod_uid", "pod"),
-            ("container_id", "container"),
-            ("unit", "unit"),
-            ("user", "user"),
-            ("address", "address"),
-        ];
-        named
-            .iter()
-            .find_map(|(fact, kind)| Some(format!("{kind}:{}", facts.get(*fact)?)))
-            .unwrap_or_else(|| "unknown".to_owned())
-    });
-    Identity { name, facts }
 }

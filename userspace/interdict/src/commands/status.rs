@@ -40,6 +40,13 @@ fn write(status: &crate::admin::Status, out: &mut impl Write) -> io::Result<()> 
         },
         status.sessions,
     )?;
+    if status.approvals > 0 {
+        writeln!(
+            out,
+            "{} statements wait for approval: `interdict approvals list`",
+            status.approvals
+        )?;
+    }
     for sentence in &status.attention {
         writeln!(out, "! {}", output::readable(sentence))?;
     }

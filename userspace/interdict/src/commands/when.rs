@@ -44,6 +44,25 @@ impl FromStr for When {
     }
 }
 
+/// A length of time, in whole seconds, more than none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl FromStr for Span {
+    type Err = String;
+
+    /// Such as `90s`, `30m`, `8h`, `2d` or `1h 30m`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let days = jiff::SpanRelativeTo::days_are_24_hours();
+        let read = text.parse::<jiff::Span>().and_then(|span| span.to_duration(days));
+        let seconds = read.ok().and_then(|read| u64::try_from(read.as_secs()).ok());
+        seconds
+            .filter(|seconds| *seconds > 0)
+            .map(Self)
+            .ok_or_else(|| "expected a length of time, such as 90s, 30m, 8h or 2d".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -66,6 +85,16 @@ mod tests {
         );
         for text in ["", "yesterday", "5", "m", "-5m", "5w", "99999999999d", "é"] {
             assert!(text.parse::<When>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h 30m", 5400), ("2d", 172_800)] {
+            assert_eq!(text.parse(), Ok(Span(seconds)), "{text}");
+        }
+        for text in ["", "0s", "-5m", "5", "10ms", "soon", "1mo"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::addresses::{self, Changes};
 use super::names::{Name, Resolver};
-use crate::record::detailed;
+use crate::record::told;
 use crate::settings::{self, Settings};
 
 /// How often the host's addresses are looked at besides being told of changes.
@@ -100,7 +100,7 @@ impl Destinations {
             };
             tokio::select! {
                 () = sleep_until(next) => {}
-                told = told(changes.as_ref().ok()) => if let Err(error) = told {
+                changed = changed(changes.as_ref().ok()) => if let Err(error) = changed {
                     tracing::error!(%error, "the host's addresses");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 },
@@ -145,8 +145,8 @@ impl Destinations {
                 if !name.is_due(Instant::now()) {
                     continue;
                 }
-                let told = self.resolver.ask(&name.host).await;
-                let change = name.take(told, Instant::now());
+                let answer = self.resolver.ask(&name.host).await;
+                let change = name.take(answer, Instant::now());
                 if let Some(reason) = change.unresolved {
                     tracing::error!(
                         service = service.name,
@@ -163,7 +163,7 @@ impl Destinations {
                         ("name", name.host.clone()),
                         ("reason", reason),
                     ];
-                    records.push(record("name_unresolved", message, detail));
+                    records.push(told("name_unresolved", message, detail));
                 }
             }
         }
@@ -232,7 +232,7 @@ impl Destinations {
                 ("added", added),
                 ("removed", removed),
             ];
-            records.push(record("destination_changed", message, detail));
+            records.push(told("destination_changed", message, detail));
         }
         records
     }
@@ -291,7 +291,7 @@ impl Service {
 }
 
 /// Waits for a change of addresses; for ever where they are not told.
-async fn told(changes: Option<&Changes>) -> std::io::Result<()> {
+async fn changed(changes: Option<&Changes>) -> std::io::Result<()> {
     match changes {
         Some(changes) => changes.next().await,
         None => std::future::pending().await,
@@ -319,11 +319,6 @@ fn shown(address: IpAddr, prefix: u8, port: u16) -> String {
     } else {
         format!("{address}/{prefix}:{port}")
     }
-}
-
-fn record<const N: usize>(kind: &str, message: String, detail: [(&str, String); N]) -> Record {
-    let detail = detail.map(|(key, value)| (key.to_owned(), value));
-    detailed(kind, "daemon", message, detail.into_iter().collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Whose a pod's or a container's cgroup is.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use globset::{GlobBuilder, GlobMatcher};
@@ -55,7 +56,7 @@ impl Condition {
 pub(super) struct Judge {
     /// In the order of the workloads, with their positions.
     conditions: Vec<(usize, Condition)>,
-    pub(super) pods: Pods,
+    pub(super) pods: Arc<Pods>,
     pub(super) containers: Containers,
 }
 
@@ -63,7 +64,7 @@ impl Judge {
     pub(super) fn new(conditions: Vec<(usize, Condition)>, pods: Pods, containers: Containers) -> Self {
         Self {
             conditions,
-            pods,
+            pods: Arc::new(pods),
             containers,
         }
     }

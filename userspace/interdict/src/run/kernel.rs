@@ -22,7 +22,7 @@ use super::names::Resolver;
 use super::namespaces::Namespaces;
 use super::numbers::Numbers;
 use super::{enrolment, events, workloads};
-use crate::record::detailed;
+use crate::record::told;
 use crate::settings::{self, KernelMode, Settings};
 
 /// The attached programs and what they are to protect.
@@ -140,6 +140,23 @@ impl Kernel {
             served: Arc::clone(&self.served),
             arrivals: Arc::clone(&self.arrivals),
         })
+    }
+
+    /// Who knows this node's pods, if they are followed.
+    pub(super) fn pods(&self) -> Option<Arc<dyn interdict_identity::Pods>> {
+        let judge = self.judge.as_ref().filter(|judge| judge.asks_for_pods())?;
+        Some(Arc::clone(&judge.pods) as _)
+    }
+
+    /// Who has noted where processes come from.
+    pub(super) fn lineage(&self) -> anyhow::Result<Arc<dyn interdict_identity::Lineage>> {
+        let (lineages, written) = self.programs.lineages()?;
+        if !written {
+            tracing::warn!(
+                "where processes come from is not noted here: parents that ended are missing from ancestries (`interdict doctor`)"
+            );
+        }
+        Ok(Arc::new(Noted(lineages)))
     }
 
     /// What is to be written down before anything is redirected.
@@ -265,9 +282,18 @@ fn unix(settings: &Settings) -> Vec<UnixSocket> {
         .collect()
 }
 
-fn told<const N: usize>(kind: &str, message: String, detail: [(&str, String); N]) -> Record {
-    let detail = detail.map(|(key, value)| (key.to_owned(), value));
-    detailed(kind, "daemon", message, detail.into_iter().collect())
+#[derive(Debug)]
+struct Noted(interdict_kernel::Lineages);
+
+impl interdict_identity::Lineage for Noted {
+    fn origin(&self, pid: u32, start_ticks: u64) -> Option<interdict_identity::Origin> {
+        let noted = self.0.of(pid, start_ticks)?;
+        Some(interdict_identity::Origin {
+            parent: noted.parent,
+            executable: noted.path,
+            comm: noted.comm,
+        })
+    }
 }
 
 struct KernelOrigins {

@@ -1,11 +1,14 @@
 //! What people ask of the daemon over the admin socket.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use interdict_audit::Audit;
+use interdict_approvals::Person;
+use interdict_audit::{Anchors, Audit, Hold};
+use interdict_console::Console;
 use interdict_kernel::{DEFAULT_PIN_ROOT, stable_id};
 use interdict_proxy::{Live, Orders};
 use interdict_record::{LedgerEntry, Micros, Record};
@@ -13,7 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::ledger::Ledger;
-use crate::admin::{Cut, Handler, Peer, Quarantined, Refusal, RefusalKind, Request, Status};
+use super::office::{self, Office};
+use crate::admin::{Cut, Handler, Peer, Quarantined, Refusal, RefusalKind, Request, Response, Status};
 use crate::record::{detailed, now};
 use crate::settings::{KernelMode, Settings};
 
@@ -28,9 +32,44 @@ pub(super) struct Attached {
     pub(super) tasks: Mutex<JoinSet<()>>,
 }
 
+/// Who does something, as the record has it.
+pub(super) struct Doer {
+    actor: String,
+    detail: BTreeMap<String, String>,
+}
+
+impl From<&Peer> for Doer {
+    fn from(peer: &Peer) -> Self {
+        Self {
+            actor: peer.actor(),
+            detail: peer.detail(),
+        }
+    }
+}
+
+impl From<&Person> for Doer {
+    fn from(person: &Person) -> Self {
+        let texts = [
+            ("via", Some(person.via.clone())),
+            ("uid", person.uid.map(|uid| uid.to_string())),
+            ("login_uid", person.login_uid.map(|uid| uid.to_string())),
+            ("login", person.login.clone()),
+            ("subject", person.subject.clone()),
+            ("email", person.email.clone()),
+        ];
+        let known = texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), text?)));
+        Self {
+            actor: format!("{}:{}", person.via, person.name),
+            detail: known.collect(),
+        }
+    }
+}
+
 /// The daemon, as people see it.
 pub(super) struct Operator {
-    audit: Arc<Audit>,
+    pub(super) audit: Arc<Audit>,
     attached: Option<Attached>,
     detached: AtomicBool,
     ready: AtomicBool,
@@ -41,6 +80,12 @@ pub(super) struct Operator {
     adopted: bool,
     workloads: Vec<String>,
     services: Vec<String>,
+    anchors: Arc<Anchors>,
+    /// The file of the key, where it is ours.
+    key: Option<PathBuf>,
+    directory: PathBuf,
+    pub(super) office: Office,
+    console: OnceLock<Weak<Console>>,
     /// Who put workloads in quarantine, as far as it was this daemon that was asked.
     by: Mutex<HashMap<String, String>>,
 }
@@ -52,6 +97,8 @@ impl Operator {
         attached: Option<Attached>,
         live: Arc<Live>,
         orders: watch::Sender<Orders>,
+        office: Office,
+        anchors: Arc<Anchors>,
     ) -> Self {
         let operator = Self {
             audit,
@@ -71,6 +118,11 @@ impl Operator {
             },
             workloads: settings.workloads.iter().map(|one| one.name.clone()).collect(),
             services: settings.services.iter().map(|one| one.name.clone()).collect(),
+            office,
+            anchors,
+            key: settings.audit.key_file(),
+            directory: settings.audit.directory.clone(),
+            console: OnceLock::new(),
             by: Mutex::default(),
         };
         operator.order();
@@ -132,20 +184,115 @@ impl Operator {
         }
     }
 
+    async fn append(&self, record: Record) -> Result<(), Refusal> {
+        let written = async { self.audit.append(vec![record]).await?.durable().await };
+        written.await.map_err(|error| failed(&error))
+    }
+
     /// Writes down what somebody did, before it is done.
-    async fn record(&self, kind: &str, peer: &Peer, message: String, workload: &str) -> Result<(), Refusal> {
-        let mut detail = BTreeMap::from([("uid".to_owned(), peer.uid.to_string())]);
-        if let Some(pid) = peer.pid {
-            detail.insert("pid".to_owned(), pid.to_string());
-        }
+    pub(super) async fn record(
+        &self,
+        kind: &str,
+        doer: impl Into<Doer>,
+        message: String,
+        workload: &str,
+    ) -> Result<(), Refusal> {
+        let Doer { actor, mut detail } = doer.into();
         if !workload.is_empty() {
             detail.insert("workload".to_owned(), workload.to_owned());
         }
         let written = async {
-            let record: Record = detailed(kind, &peer.actor(), message, detail);
+            let record: Record = detailed(kind, &actor, message, detail);
             self.audit.append(vec![record]).await?.durable().await
         };
         written.await.map_err(|error| failed(&error))
+    }
+
+    /// Refuses a workload's connections from now on, then cuts those it has.
+    pub(super) async fn put_aside(&self, doer: Doer, workload: &str) -> Result<Cut, Refusal> {
+        self.check(workload)?;
+        let attached = self.attached()?;
+        let already = self
+            .quarantined(attached)?
+            .iter()
+            .any(|(name, _)| name == workload);
+        // Refusing first and writing after: the other way round the workload had the time of a write.
+        attached
+            .programs
+            .quarantine(workload)
+            .map_err(|error| failed(&error))?;
+        let connections = self.live.of_workload(workload);
+        self.order();
+        self.by
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(workload.to_owned(), doer.actor.clone());
+        let message = format!("{workload} is in quarantine; {connections} sessions are ended");
+        self.record("quarantine", doer, message, workload).await?;
+        // Those that do not read their last words take a little.
+        if tokio::time::timeout(CUT, self.live.until_none_of(workload))
+            .await
+            .is_err()
+        {
+            tracing::warn!(workload, "sessions of a workload in quarantine take long to end");
+        }
+        Ok(Cut {
+            workload: workload.to_owned(),
+            connections,
+            already,
+        })
+    }
+
+    /// Ends a quarantine.
+    pub(super) async fn let_back(&self, doer: Doer, workload: &str) -> Result<(), Refusal> {
+        self.check(workload)?;
+        let attached = self.attached()?;
+        if !self
+            .quarantined(attached)?
+            .iter()
+            .any(|(name, _)| name == workload)
+        {
+            return Err(Refusal::new(
+                RefusalKind::NotQuarantined,
+                format!("{workload} is not in quarantine"),
+            ));
+        }
+        let message = format!("the quarantine of {workload} is lifted");
+        self.record("quarantine_lifted", doer, message, workload).await?;
+        attached
+            .programs
+            .lift_quarantine(workload)
+            .map_err(|error| failed(&error))?;
+        self.order();
+        Ok(())
+    }
+
+    /// Where people are let into the console from now on.
+    pub(super) fn open_console(&self, console: &Arc<Console>) {
+        let _ = self.console.set(Arc::downgrade(console));
+    }
+
+    /// An address that lets a caller in.
+    async fn console_login(
+        &self,
+        peer: &Peer,
+        programs: Option<Arc<interdict_kernel::Kernel>>,
+    ) -> Result<Response, Refusal> {
+        let console = self.console.get().and_then(Weak::upgrade).ok_or_else(|| {
+            Refusal::new(
+                RefusalKind::Unavailable,
+                "there is no console: `admin.console` in the settings says where it listens",
+            )
+        })?;
+        let person = office::person(peer, programs).await?;
+        let url = console.ticket(person).map_err(|refusal| {
+            let kind = match refusal.kind {
+                interdict_console::Kind::NotPermitted => RefusalKind::NotPermitted,
+                _ => RefusalKind::Failed,
+            };
+            Refusal::new(kind, refusal.message)
+        })?;
+        Ok(Response::ConsoleLogin { url })
     }
 
     fn check(&self, workload: &str) -> Result<(), Refusal> {
@@ -192,7 +339,15 @@ impl Handler for Operator {
                 *counts.entry("sessions".to_owned()).or_default() += count;
             }
         }
-        let mut attention = Vec::new();
+        let mut attention = self.office.attention();
+        for (name, health) in self.anchors.health() {
+            if let Some(why) = health.failing {
+                attention.push(format!(
+                    "seals can't be put to {name} ({} wait): {why}",
+                    health.behind
+                ));
+            }
+        }
         let mode = if self.detached.load(Ordering::Acquire) {
             attention.push("the programs were detached: nothing is redirected".to_owned());
             "detached"
@@ -221,6 +376,7 @@ impl Handler for Operator {
             uptime_seconds: self.started.elapsed().as_secs(),
             adopted: self.adopted,
             sessions,
+            approvals: self.office.pending(),
             workloads,
             services,
             attention,
@@ -251,60 +407,11 @@ impl Handler for Operator {
     }
 
     async fn quarantine(&self, peer: &Peer, workload: &str) -> Result<Cut, Refusal> {
-        self.check(workload)?;
-        let attached = self.attached()?;
-        let already = self
-            .quarantined(attached)?
-            .iter()
-            .any(|(name, _)| name == workload);
-        // Refusing first and writing after: the other way round the workload had the time of a write.
-        attached
-            .programs
-            .quarantine(workload)
-            .map_err(|error| failed(&error))?;
-        let connections = self.live.of_workload(workload);
-        self.order();
-        self.by
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(workload.to_owned(), peer.actor());
-        let message = format!("{workload} is in quarantine; {connections} sessions are ended");
-        self.record("quarantine", peer, message, workload).await?;
-        // Those that do not read their last words take a little.
-        if tokio::time::timeout(CUT, self.live.until_none_of(workload))
-            .await
-            .is_err()
-        {
-            tracing::warn!(workload, "sessions of a workload in quarantine take long to end");
-        }
-        Ok(Cut {
-            workload: workload.to_owned(),
-            connections,
-            already,
-        })
+        self.put_aside(peer.into(), workload).await
     }
 
     async fn quarantine_lift(&self, peer: &Peer, workload: &str) -> Result<(), Refusal> {
-        self.check(workload)?;
-        let attached = self.attached()?;
-        if !self
-            .quarantined(attached)?
-            .iter()
-            .any(|(name, _)| name == workload)
-        {
-            return Err(Refusal::new(
-                RefusalKind::NotQuarantined,
-                format!("{workload} is not in quarantine"),
-            ));
-        }
-        let message = format!("the quarantine of {workload} is lifted");
-        self.record("quarantine_lifted", peer, message, workload).await?;
-        attached
-            .programs
-            .lift_quarantine(workload)
-            .map_err(|error| failed(&error))?;
-        self.order();
-        Ok(())
+        self.let_back(peer.into(), workload).await
     }
 
     async fn detach(&self, peer: &Peer) -> Result<(), Refusal> {
@@ -319,6 +426,86 @@ impl Handler for Operator {
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
         interdict_kernel::detach(DEFAULT_PIN_ROOT.as_ref()).map_err(|error| failed(&error))
+    }
+
+    async fn people(&self, peer: &Peer, request: Request) -> Result<Response, Refusal> {
+        let programs = self
+            .attached()
+            .ok()
+            .map(|attached| Arc::clone(&attached.programs));
+        if matches!(request, Request::ConsoleLogin) {
+            return self.console_login(peer, programs).await;
+        }
+        self.office.serve(peer, programs, request).await
+    }
+
+    async fn keeping(&self, peer: &Peer, request: Request) -> Result<Response, Refusal> {
+        match request {
+            Request::HoldPlace {
+                tables,
+                from,
+                until,
+                reason,
+            } => {
+                let id = uuid::Uuid::now_v7().to_string();
+                let hold = Hold {
+                    id: id.clone(),
+                    tables,
+                    from,
+                    until,
+                    reason,
+                    by: peer.actor(),
+                    at: now(),
+                };
+                self.append(hold.place(peer.detail())).await?;
+                Ok(Response::Hold { id })
+            }
+            Request::HoldLift { id, reason } => {
+                let directory = self.directory.clone();
+                let holds = tokio::task::spawn_blocking(move || interdict_audit::holds(&directory)).await;
+                let holds = holds
+                    .map_err(|error| failed(&error))?
+                    .map_err(|error| failed(&error))?;
+                if !holds.iter().any(|hold| hold.id == id) {
+                    return Err(Refusal::new(
+                        RefusalKind::NotFound,
+                        format!(
+                            "there is no legal hold {id}: `interdict audit hold list` shows those in force"
+                        ),
+                    ));
+                }
+                let record = Hold::lift(&id, &reason, &peer.actor(), now(), peer.detail());
+                self.append(record).await?;
+                Ok(Response::Hold { id })
+            }
+            Request::Seal => {
+                self.audit.rotate().await.map_err(|error| failed(&error))?;
+                Ok(Response::Seal)
+            }
+            Request::SealRotate { reason } => {
+                let Some(path) = &self.key else {
+                    return Err(Refusal::new(
+                        RefusalKind::Invalid,
+                        "the key comes from elsewhere: give the new one as `audit.seals.key` and the old one as `previous`, and restart",
+                    ));
+                };
+                let message = format!("the key of the seals is changed: {reason}");
+                self.record("seal_key_rotated", peer, message, "").await?;
+                let key = self
+                    .audit
+                    .rotate_key(path)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                Ok(Response::SealKey {
+                    key: key.id(),
+                    public_key: key.to_pem(),
+                })
+            }
+            other => Err(Refusal::new(
+                RefusalKind::Unsupported,
+                format!("`{}` is not about the record", other.name()),
+            )),
+        }
     }
 
     async fn not_permitted(&self, peer: &Peer, request: &Request) {

@@ -20,11 +20,12 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 const STATIC: &str = "kubernetes.io/config.hash";
 
 /// What is known of pods.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Pods(RwLock<HashMap<String, Facts>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Facts {
+    name: String,
     namespace: String,
     labels: BTreeMap<String, String>,
     gone: Option<Instant>,
@@ -51,6 +52,7 @@ impl Pods {
     fn take(&self, meta: &ObjectMeta) -> bool {
         let Some(uid) = uid(meta) else { return false };
         let facts = Facts {
+            name: meta.name.clone().unwrap_or_default(),
             namespace: meta.namespace.clone().unwrap_or_default(),
             labels: meta.labels.clone().unwrap_or_default(),
             gone: None,
@@ -70,6 +72,20 @@ impl Pods {
             let gone = *pod.gone.get_or_insert(now);
             now.saturating_duration_since(gone) < REMEMBERED
         });
+    }
+}
+
+impl interdict_identity::Pods for Pods {
+    fn pod(&self, uid: &str) -> Option<interdict_identity::Pod> {
+        let pods = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let pod = pods.get(uid)?;
+        Some(interdict_identity::Pod {
+            name: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            // Metadata has none; what else a pod's description holds (its environment) is not asked for. Its token tells.
+            service_account: None,
+            labels: pod.labels.clone(),
+        })
     }
 }
 

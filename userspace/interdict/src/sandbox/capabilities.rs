@@ -26,7 +26,12 @@ pub(super) fn needed(settings: &Settings) -> CapsHashSet {
             Capability::CAP_SYS_PTRACE,
         ]);
     }
-    let mut listeners = settings.services.iter().filter_map(|service| service.listen);
+    if settings.admin.group.is_some() {
+        // The admin socket becomes another group's; a daemon that is a member of it needs nothing.
+        needed.insert(Capability::CAP_CHOWN);
+    }
+    let services = settings.services.iter().filter_map(|service| service.listen);
+    let mut listeners = services.chain(settings.approvals.listen);
     if listeners.any(|address| address.port() < UNPRIVILEGED) {
         needed.insert(Capability::CAP_NET_BIND_SERVICE);
     }

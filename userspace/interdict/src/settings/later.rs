@@ -1,19 +1,14 @@
 //! What the settings can say and this version cannot do.
 //!
 //! It is refused, never accepted in silence. Delivering one of these means deleting its line here. What changes nothing about
-//! who is protected from what (`admin`, a login for the catalogue) is accepted, and the daemon warns that it has no effect.
+//! who is protected from what (`admin`) is accepted, and the daemon warns that it has no effect.
 
 use super::node::{Node, Value};
 use super::problems::Problems;
 
 /// A key's path (list positions left out), and the value it is about: a text, the beginning of one (`unix:*`), or
 /// whatever is there (`*`).
-const LATER: &[(&str, &str)] = &[
-    ("services.protocol", "mysql"),
-    ("services.protocol", "http"),
-    ("services.protocol", "opaque"),
-    ("services.credentials.inject", "*"),
-];
+const LATER: &[(&str, &str)] = &[];
 
 /// Reports everything in the tree that is on the list.
 pub(super) fn refuse(root: &Node, problems: &mut Problems) {

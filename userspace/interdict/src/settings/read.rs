@@ -1,7 +1,16 @@
 //! From the tree to the settings.
 
+mod approvals;
+mod console;
+mod credentials;
+mod fleet;
+mod identity;
+mod integrity;
 mod kernel;
+mod keys;
 mod places;
+mod profile;
+mod secret;
 mod service;
 mod workload;
 
@@ -9,28 +18,41 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use interdict_policy::{Diagnostic, PolicySet};
+use interdict_policy::{Diagnostic, KeySource, PolicySet};
 
 use super::node::{Node, Position, Value};
 use super::problems::Problems;
 use super::values::{Listen, Span};
-use super::{Admin, Audit, Durability, Kernel, KernelMode, Settings, later};
+use super::{Admin, Audit, Authority, Durability, Kernel, KernelMode, Secrets, Settings, later};
 
 /// A settings file larger than this is none.
 const LARGEST: u64 = 4 << 20;
 
+pub(crate) use self::identity::is_local;
+pub(super) use keys::one as key;
 pub(super) use places::places;
 
-const KEYS: [&str; 6] = ["services", "workloads", "policies", "audit", "kernel", "admin"];
+const KEYS: [&str; 10] = [
+    "services",
+    "workloads",
+    "policies",
+    "keys",
+    "authority",
+    "audit",
+    "kernel",
+    "admin",
+    "identity",
+    "approvals",
+];
 
-pub(super) fn load(path: &Path) -> Result<(Settings, PolicySet), Vec<Diagnostic>> {
+pub(super) fn load(path: &Path, secrets: Secrets) -> Result<(Settings, PolicySet), Vec<Diagnostic>> {
     let mut problems = Problems::new(path);
     let loaded = text_of(path)
         .map_err(|error| problems.add(Position::START, format!("cannot read the settings: {error}")))
         .ok()
         .and_then(|text| {
             let parsed = Node::parse(&text).map_err(|(at, message)| problems.add(at, message));
-            read(&parsed.ok()?, &mut problems)
+            read(&parsed.ok()?, secrets, &mut problems)
         });
     let list = problems.into_list();
     match loaded {
@@ -53,7 +75,7 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 }
 
 /// `None` only with a problem noted. What is missing because of one is left out and not reported again.
-fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
+fn read(root: &Node, secrets: Secrets, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
     let fields = problems.fields(root, "the settings", &KEYS)?;
     later::refuse(root, problems);
     let kernel = fields
@@ -78,9 +100,10 @@ fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
         let at = fields.key("workloads").unwrap_or(root.at);
         problems.add(at, "expected at least one of `workloads`: with `kernel.mode: enforce`, services with destinations protect only who is enrolled");
     }
+    let keys = keys::read(fields.get("keys"), secrets, problems);
     // Without policies everything is recorded and nothing is masked; the daemon says so when it starts.
     let policies = match fields.get("policies") {
-        Some(node) => policies(node, "a list of policy files", problems),
+        Some(node) => policies(node, keys.source(), problems),
         None => Some(PolicySet::empty()),
     };
     let audit = fields
@@ -91,12 +114,32 @@ fn read(root: &Node, problems: &mut Problems) -> Option<(Settings, PolicySet)> {
         .get("admin")
         .map(|node| admin(node, problems))
         .unwrap_or_default();
+    let approvals = fields
+        .get("approvals")
+        .map(|node| approvals::read(node, secrets, problems))
+        .unwrap_or_default();
+    let authority = fields
+        .get("authority")
+        .and_then(|node| authority(node, problems))
+        .unwrap_or_default()
+        .directory(&audit);
+    let identity = fields.get("identity").map(|node| {
+        let known = identity::Known {
+            services: services.iter().map(|service| service.name.as_str()).collect(),
+            workloads: workloads.iter().map(|workload| workload.name.as_str()).collect(),
+            mode,
+        };
+        identity::read(node, &known, problems)
+    });
     let settings = Settings {
         services,
         workloads,
+        authority,
         audit,
         kernel: kernel?,
         admin,
+        identity: identity.unwrap_or_default(),
+        approvals,
     };
     Some((settings, policies?))
 }
@@ -119,10 +162,18 @@ fn one_word<T: Copy>(node: &Node, words: &[(&str, T)], problems: &mut Problems) 
     found
 }
 
-fn policies(node: &Node, what: &str, problems: &mut Problems) -> Option<PolicySet> {
+/// A name that the audit shows and policies match: without a blank, a quote or a wildcard.
+fn is_plain(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+fn policies(node: &Node, keys: KeySource<'_>, problems: &mut Problems) -> Option<PolicySet> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut whole = matches!(node.value, Value::List(_));
-    for entry in problems.list(node, what) {
+    for entry in problems.list(node, "a list of policy files") {
         match readable(entry, "the path of a policy file", problems) {
             Some(path) if paths.contains(&path) => {
                 problems.add(entry.at, format!("{} is already listed", path.display()));
@@ -132,7 +183,7 @@ fn policies(node: &Node, what: &str, problems: &mut Problems) -> Option<PolicySe
             None => whole = false,
         }
     }
-    match PolicySet::load(&paths) {
+    match PolicySet::load_with(&paths, keys) {
         Ok(set) => whole.then_some(set),
         Err(list) => {
             problems.extend(list);
@@ -162,7 +213,17 @@ fn audit(node: &Node, problems: &mut Problems) -> Audit {
     let Some(fields) = problems.fields(
         node,
         "`audit`",
-        &["directory", "durability", "segment", "retention"],
+        &[
+            "directory",
+            "durability",
+            "segment",
+            "retention",
+            "frames",
+            "seals",
+            "anchors",
+            "streams",
+            "ship",
+        ],
     ) else {
         return audit;
     };
@@ -197,15 +258,47 @@ fn audit(node: &Node, problems: &mut Problems) -> Audit {
             audit.segment_age = age;
         }
     }
-    if let Some(node) = fields.get("retention")
-        && let Some(Span(retention)) = problems.parse(node, "a duration such as 2190d")
+    if let Some(node) = fields.get("frames")
+        && let Some(kept) = frames(node, problems)
     {
-        audit.retention = Some(retention);
-        if retention < audit.segment_age {
-            problems.add(node.at, "expected a retention longer than `segment.age`: a segment would be removed before it is written");
-        }
+        audit.frames = kept;
+    }
+    integrity::read(&fields, &mut audit, problems);
+    if let Some(node) = fields.get("streams") {
+        audit.streams = fleet::streams(node, problems);
+    }
+    if let Some(node) = fields.get("ship") {
+        audit.ship = fleet::ship(node, problems);
+        audit.retention.shipped = audit.ship.is_some();
     }
     audit
+}
+
+/// `None` only with a problem noted.
+fn authority(node: &Node, problems: &mut Problems) -> Option<Authority> {
+    if let Value::Text(text) = &node.value {
+        if text == "none" {
+            return Some(Authority::None);
+        }
+        let text = text.escape_debug();
+        problems.add(
+            node.at,
+            format!("expected `{{ directory: … }}` or `none`, found `{text}`"),
+        );
+        return None;
+    }
+    let fields = problems.fields(node, "`authority` (or `none`)", &["directory"])?;
+    let directory = fields.require("directory", "where the authority's key is kept", problems)?;
+    let path = problems.text(directory, "a directory")?;
+    let path = problems.resolve(path);
+    if std::fs::metadata(&path).is_ok_and(|about| !about.is_dir()) {
+        problems.add(
+            directory.at,
+            format!("expected a directory: {} is a file", path.display()),
+        );
+        return None;
+    }
+    Some(Authority::Kept(path))
 }
 
 fn durability(node: &Node, problems: &mut Problems) -> Option<Durability> {
@@ -227,9 +320,36 @@ fn durability(node: &Node, problems: &mut Problems) -> Option<Durability> {
     Some(Durability::Batch(window))
 }
 
+/// How much of each answer is kept. `None` only with a problem noted.
+#[expect(
+    clippy::option_option,
+    reason = "outside: a problem was noted; inside: nothing is meant"
+)]
+fn frames(node: &Node, problems: &mut Problems) -> Option<Option<u64>> {
+    const FORMS: &str = "`all`, `none` or `{ statement: BYTES }`";
+    if let Value::Text(text) = &node.value {
+        match text.as_str() {
+            "all" => return Some(Some(u64::MAX)),
+            "none" => return Some(None),
+            other => problems.add(
+                node.at,
+                format!("expected {FORMS}, found `{}`", other.escape_debug()),
+            ),
+        }
+        return None;
+    }
+    let fields = problems.fields(node, "`frames` (or `all`, or `none`)", &["statement"])?;
+    let bytes = fields.require("statement", "how many bytes of each answer are kept", problems)?;
+    problems.count(bytes, "a number of bytes from 1").map(Some)
+}
+
 fn admin(node: &Node, problems: &mut Problems) -> Admin {
     let mut admin = Admin::default();
-    let Some(fields) = problems.fields(node, "`admin`", &["socket", "console", "metrics"]) else {
+    let Some(fields) = problems.fields(
+        node,
+        "`admin`",
+        &["socket", "group", "grantors", "console", "metrics"],
+    ) else {
         return admin;
     };
     if let Some(path) = fields
@@ -238,13 +358,30 @@ fn admin(node: &Node, problems: &mut Problems) -> Admin {
     {
         admin.socket = problems.resolve(path);
     }
-    let mut listen = |name| {
-        fields
-            .get(name)
-            .and_then(|node| problems.parse(node, "ADDRESS:PORT"))
-            .map(|Listen(at)| at)
-    };
-    admin.console = listen("console");
-    admin.metrics = listen("metrics");
+    if let Some(node) = fields.get("group") {
+        admin.group = problems.text(node, "the name of a group").map(str::to_owned);
+    }
+    if let Some(node) = fields.get("grantors") {
+        let expected = "`user:NAME` or `group:NAME`";
+        for entry in problems.list(node, "a list of who may mint grants") {
+            let Some(text) = problems.text(entry, expected) else {
+                continue;
+            };
+            match text.split_once(':') {
+                Some(("user" | "group", name)) if !name.is_empty() => admin.grantors.push(text.to_owned()),
+                _ => problems.add(
+                    entry.at,
+                    format!("expected {expected}, found `{}`", text.escape_debug()),
+                ),
+            }
+        }
+    }
+    admin.console = fields
+        .get("console")
+        .and_then(|node| console::read(node, problems));
+    admin.metrics = fields
+        .get("metrics")
+        .and_then(|node| problems.parse(node, "ADDRESS:PORT"))
+        .map(|Listen(at)| at);
     admin
 }

@@ -8,7 +8,6 @@ fn directory() -> Directory {
         ("policy.yaml", "name: empty\ndefault: allow\n"),
         ("cert.pem", ""),
         ("key.pem", ""),
-        ("secret", "s\n"),
     ])
 }
 
@@ -27,6 +26,7 @@ const POLICIES: &str = "policies: [policy.yaml]\n";
 /// The lines that `check` must print, each without the file's name.
 fn assert_messages(settings: &str, expected: &[&str]) {
     let directory = directory();
+    directory.write_secret("secret", "s\n");
     let file = directory.write("interdict.yaml", settings);
     let result = run(&["check", "--config", &file]);
     let shown: Vec<&str> = result
@@ -48,7 +48,7 @@ fn good_settings_are_silent() {
         &format!(
             "services:\n  - {{ name: no, protocol: postgres, destinations: [\"db:5432\"] }}\n{WORKLOADS}policies: []\n"
         ),
-        "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: 2190d }\n",
+        "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: { default: forever, frames: 400d }, seals: { key: seal.key }, anchors: [{ file: elsewhere }] }\n",
         "services:\n  - { name: a, protocol: postgres, destinations: [\"10.0.0.0/8:5432\"] }\nworkloads: []\npolicies: []\nkernel: { mode: observe }\n",
         "services:\n  - { name: a, protocol: postgres, destinations: [\"unix:/run/a\", \"db:5432\"], on_failure: open }\nworkloads:\n  - { name: a, match: { user: 4711 } }\n  - { name: b, match: [{ user: daemon }, { executable: \"/opt/agent/**\" }, { executable: -/opt/agent }] }\n  - { name: c, match: { container: \"web-*\" } }\n  - { name: d, match: { pod: { namespace: n, labels: { app: agent } } } }\npolicies: []\nkernel: { existing: leave, heartbeat: 2s }\n",
     ] {
@@ -69,7 +69,7 @@ fn what_is_wrong_with_services_is_located() {
             "services:\n  - name: clinic\n    protocol: postgres\n    destinatons: [\"10.0.3.7:5432\"]\n",
             &[
                 "2:5: expected `destinations`, `listen` or both: nothing would reach this service",
-                "4:5: unknown key `destinatons` in a service: expected `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue`, `limits` or `on_failure`",
+                "4:5: unknown key `destinatons` in a service: expected `name`, `protocol`, `profile`, `destinations`, `listen`, `upstream`, `tls`, `untrusting`, `credentials`, `catalogue`, `limits` or `on_failure`",
             ][..],
         ),
         (
@@ -84,7 +84,7 @@ fn what_is_wrong_with_services_is_located() {
         (
             "services:\n  - clinic\n",
             &[
-                "2:5: expected a service with `name`, `protocol`, `destinations`, `listen`, `upstream`, `tls`, `credentials`, `catalogue`, `limits` or `on_failure`, found text",
+                "2:5: expected a service with `name`, `protocol`, `profile`, `destinations`, `listen`, `upstream`, `tls`, `untrusting`, `credentials`, `catalogue`, `limits` or `on_failure`, found text",
             ],
         ),
         (
@@ -250,14 +250,14 @@ fn what_is_wrong_elsewhere_is_located() {
         ),
         (
             &format!(
-                "{WORKLOADS}{POLICIES}audit:\n  directory: policy.yaml\n  durability: fast\n  segment: {{ rows: -1, age: 5 }}\n  retention: forever\n"
+                "{WORKLOADS}{POLICIES}audit:\n  directory: policy.yaml\n  durability: fast\n  segment: {{ rows: -1, age: 5 }}\n  retention: always\n"
             ),
             &[
                 "10:14: expected a directory: DIR/policy.yaml is a file",
                 "11:15: expected `strict` or `{ batch: DURATION }`, found `fast`",
                 "12:20: expected a number of rows from 1, found -1",
                 "12:29: expected a duration such as 5m, found a number (quote it to make it text)",
-                "13:14: expected a duration above zero such as 50ms, 30s, 5m, 12h or 2190d, found `forever`",
+                "13:14: expected a duration above zero such as 50ms, 30s, 5m, 12h or 2190d, found `always`",
             ],
         ),
         (
@@ -265,6 +265,20 @@ fn what_is_wrong_elsewhere_is_located() {
             &[
                 "9:31: expected a duration above zero such as 50ms, 30s, 5m, 12h or 2190d, found `0ms`",
                 "9:49: expected a retention longer than `segment.age`: a segment would be removed before it is written",
+            ],
+        ),
+        (
+            &format!(
+                "{WORKLOADS}{POLICIES}audit:\n  retention: {{ default: forever, frames: 400d, admins: 1d }}\n  seals: {{ key: {{ file: absent.key }} }}\n  anchors:\n    - {{ file: policy.yaml }}\n    - {{ webhook: {{ name: \"a b\", url: \"ftp://x\" }} }}\n    - {{ tape: x }}\n"
+            ),
+            &[
+                "10:48: unknown key `admins` in `retention` (or a duration): expected `default`, `sessions`, `statements`, `policies`, `admin`, `ledger`, `approvals`, `grants` or `frames`",
+                "11:25: expected a file with the secret: DIR/absent.key: No such file or directory (os error 2)",
+                "13:15: expected a directory: DIR/policy.yaml is a file",
+                "14:18: expected `secret`: what both ends sign with: `{ file: … }`",
+                "14:26: expected a name of at most 64 letters, digits, `-`, `_` and `.`",
+                "14:38: expected a URL that begins with https:// or http://",
+                "15:9: unknown key `tape` in an anchor: expected `file`, `webhook` or `object_store`",
             ],
         ),
         (
@@ -306,7 +320,7 @@ fn what_is_wrong_elsewhere_is_located() {
         (
             &format!("{WORKLOADS}{POLICIES}polices: []\n"),
             &[
-                "9:1: unknown key `polices` in the settings: expected `services`, `workloads`, `policies`, `audit`, `kernel` or `admin`",
+                "9:1: unknown key `polices` in the settings: expected `services`, `workloads`, `policies`, `keys`, `authority`, `audit`, `kernel`, `admin`, `identity` or `approvals`",
             ],
         ),
     ] {
@@ -327,29 +341,293 @@ fn what_is_wrong_elsewhere_is_located() {
     }
 }
 
+/// A policy with two keyed masks.
+const KEYED: &str = "name: keyed
+mask:
+  - columns: [\"patients.ssn\"]
+    with: { token: { key: patients } }
+  - columns: [\"patients.born\"]
+    with: { shift-date: { days: 30, key: dates } }
+";
+
 #[test]
-fn what_comes_later_is_refused_by_name() {
+fn keys_have_a_source_each() {
+    let directory = directory();
+    directory.write("policy.yaml", KEYED);
+    directory.write_secret("patients.key", "32 random bytes are the best key\n");
+    // What only the daemon has is not asked for here.
+    for dates in [
+        "{ env: INTERDICT_TEST_UNSET }",
+        "{ credential: dates }",
+        "{ command: [/nonexistent/vault, read, dates] }",
+        "{ command: /nonexistent/vault read dates }",
+        "{ file: patients.key }",
+    ] {
+        let file = directory.write(
+            "interdict.yaml",
+            &format!(
+                "{SERVICE}{WORKLOADS}{POLICIES}keys:\n  patients: {{ file: patients.key }}\n  dates: {dates}\n"
+            ),
+        );
+        let result = run(&["check", "--config", &file]);
+        assert_eq!((result.code, result.stderr.as_str()), (0, ""), "{dates}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_keys_is_located() {
+    let directory = directory();
+    directory.write("policy.yaml", KEYED);
+    directory.write_secret("patients.key", "32 random bytes are the best key\n");
+    directory.write_secret("short.key", "fifteen bytes..\n");
+    directory.write("open.key", "32 random bytes are the best key\n");
+    for (keys, expected) in [
+        (
+            "",
+            &[
+                "DIR/policy.yaml:4:11: no key named `patients`: a token or shift-date mask needs its key in the settings",
+                "DIR/policy.yaml:6:11: no key named `dates`: a token or shift-date mask needs its key in the settings",
+            ][..],
+        ),
+        (
+            "keys: { patients: { file: patients.key } }\n",
+            &[
+                "DIR/policy.yaml:6:11: no key named `dates`: a token or shift-date mask needs its key in the settings",
+            ],
+        ),
+        (
+            "keys: [patients]\n",
+            &[
+                "9:7: expected `keys`, such as `{ patients: { file: patients.key } }`, found a list",
+                "DIR/policy.yaml:4:11: no key named `patients`: a token or shift-date mask needs its key in the settings",
+                "DIR/policy.yaml:6:11: no key named `dates`: a token or shift-date mask needs its key in the settings",
+            ],
+        ),
+        // A key that is there and can't be used is one mistake, not two.
+        (
+            "keys:\n  patients: { file: open.key }\n  dates: { file: short.key }\n  other: { file: absent.key }\n  last: { file: . }\n",
+            &[
+                "10:21: expected a file with the secret: DIR/open.key: others than its owner may use it (mode 0644): chmod 600 (of a Kubernetes secret: defaultMode: 0400)",
+                "11:10: the key `dates`: DIR/short.key: a masking key of 15 bytes is too short: at least 16 are needed",
+                "12:18: expected a file with the secret: DIR/absent.key: No such file or directory (os error 2)",
+                "13:17: expected a file with the secret: DIR/.: it is not a file",
+            ],
+        ),
+        (
+            "keys:\n  patients: s3cret-key-material\n  dates: { vault: a }\n  a b: { env: A }\n",
+            &[
+                "10:13: expected where the key comes from, not the key: `{ file: … }`, `{ env: … }`, `{ command: […] }` or `{ credential: … }`",
+                "11:12: unknown key `vault` in a secret's source: expected `file`, `env`, `command` or `credential`",
+                "12:3: expected a key's name of at most 64 letters, digits, `-`, `_` and `.`",
+            ],
+        ),
+        (
+            "keys:\n  patients: { command: vault read \"$KEY\" }\n  dates: { command: [] }\n  a: { command: 5 }\n  b: { credential: ../c }\n  c: { env: A, file: b }\n",
+            &[
+                "10:24: expected a command as a list: [PROGRAM, ARGUMENT, …]: no shell reads a text with quotes, variables or pipes",
+                "11:21: expected a command as a list: [PROGRAM, ARGUMENT, …]",
+                "12:17: expected a command as a list: [PROGRAM, ARGUMENT, …], found a number",
+                "13:20: expected the name of a systemd credential, without a path",
+                "14:16: expected one key only in a secret's source: one of `file`, `env`, `command` or `credential`",
+            ],
+        ),
+    ] {
+        let file = directory.write("interdict.yaml", &format!("{SERVICE}{WORKLOADS}{POLICIES}{keys}"));
+        let result = run(&["check", "--config", &file]);
+        let shown: Vec<String> = result
+            .stderr
+            .lines()
+            .map(|line| line.strip_prefix(&format!("{file}:")).unwrap_or(line))
+            .map(|line| line.replace(&directory.path(), "DIR"))
+            .collect();
+        assert_eq!(shown, expected, "for\n{keys}");
+        assert_eq!((result.code, result.stdout.as_str()), (2, ""), "for\n{keys}");
+    }
+}
+
+/// The daemon asks every source, and does not start without what it gives.
+#[test]
+fn the_daemon_needs_its_keys() {
+    let directory = directory();
+    directory.write("policy.yaml", KEYED);
+    directory.write_secret("patients.key", "32 random bytes are the best key\n");
+    for (dates, expected) in [
+        (
+            "{ env: INTERDICT_TEST_UNSET }",
+            "10:10: the key `dates`: the variable INTERDICT_TEST_UNSET: it is not in the daemon's environment",
+        ),
+        (
+            "{ credential: dates }",
+            "10:10: the key `dates`: the credential dates: systemd passed no credentials (LoadCredential= of the unit)",
+        ),
+        (
+            "{ command: [sh, -c, exit 3] }",
+            "10:10: the key `dates`: the command sh: it ended with exit status: 3",
+        ),
+        (
+            "{ command: [printf, s3cret] }",
+            "10:10: the key `dates`: the command printf: a masking key of 6 bytes is too short: at least 16 are needed",
+        ),
+    ] {
+        let file = directory.write(
+            "interdict.yaml",
+            &format!(
+                "{SERVICE}{WORKLOADS}{POLICIES}keys: {{ patients: {{ file: patients.key }},\n  dates: {dates} }}\n"
+            ),
+        );
+        let result = run(&["run", "--config", &file]);
+        assert_eq!(
+            (result.code, result.stderr),
+            (2, format!("{file}:{expected}\n")),
+            "{dates}"
+        );
+    }
+}
+
+#[test]
+fn tls_is_for_protocols_that_are_understood() {
     let settings = "services:
   - name: a
-    protocol: mysql
+    protocol: opaque
     destinations: [\"10.0.0.1:79\"]
-    credentials: { inject: { user: u, password: { file: secret } } }
-  - { name: b, protocol: http, destinations: [\"10.0.0.1:80\"] }
-  - { name: c, protocol: opaque, destinations: [\"10.0.0.1:81\"] }
+    upstream: { tls: require }
+    untrusting: opaque
+  - { name: b, protocol: mysql, destinations: [\"10.0.0.1:80\"], untrusting: maybe }
 workloads:
   - { name: u, match: { user: 5 } }
-policies: []
-admin: { socket: a.sock, console: \"127.0.0.1:9443\", metrics: \"127.0.0.1:9187\" }
+authority: off
 ";
     assert_messages(
         settings,
         &[
-            "3:15: `protocol: mysql` is not supported in this version yet",
-            "5:20: `inject` is not supported in this version yet",
-            "6:26: `protocol: http` is not supported in this version yet",
-            "7:26: `protocol: opaque` is not supported in this version yet",
+            "5:17: `tls` has no use with `protocol: opaque`: TLS is between the client and the service",
+            "6:5: `untrusting` has no use with `protocol: opaque`: bytes are passed on as they are",
+            "7:76: expected `refuse` or `opaque`, found `maybe`",
+            "10:12: expected `{ directory: … }` or `none`, found `off`",
         ],
     );
+}
+
+#[test]
+fn profiles_are_of_http_and_their_documents_are_read() {
+    let settings = "services:
+  - { name: a, protocol: http, profile: aws-s4, destinations: [\"10.0.0.1:80\"] }
+  - { name: b, protocol: mysql, profile: mcp, destinations: [\"10.0.0.1:81\"] }
+  - { name: c, protocol: http, profile: { openapi: none.yaml }, destinations: [\"10.0.0.1:82\"] }
+  - { name: d, protocol: http, catalogue: { user: u, password: { env: HOME } }, destinations: [\"10.0.0.1:83\"] }
+workloads:
+  - { name: u, match: { user: 5 } }
+policies: []
+";
+    let directory = directory();
+    let file = directory.write("interdict.yaml", settings);
+    let result = run(&["check", "--config", &file]);
+    assert_eq!(result.code, 2);
+    for expected in [
+        "2:41: ",
+        "no profile is called `aws-s4`",
+        "3:33: `profile` has no use with `protocol: mysql`",
+        "4:52: ",
+        "none.yaml",
+        "5:32: `catalogue` has no use",
+    ] {
+        assert!(result.stderr.contains(expected), "{expected}: {}", result.stderr);
+    }
+}
+
+#[test]
+fn credentials_that_would_not_do_are_told() {
+    let of = |protocol: &str, inject: &str| {
+        format!(
+            "services:\n  - {{ name: a, protocol: {protocol}, destinations: [\"10.0.0.1:79\"], credentials: {{ inject:\n{inject} }} }}\n\
+             workloads:\n  - {{ name: u, match: {{ user: 5 }} }}\npolicies: []\n"
+        )
+    };
+    for (protocol, inject, expected) in [
+        (
+            "opaque",
+            "{ user: u }",
+            "2:80: `inject` has no use with `protocol: opaque`: bytes are passed on as they are",
+        ),
+        ("mysql", "[]", "3:1: expected at least one login"),
+        (
+            "mysql",
+            "{ password: { file: secret } }",
+            "3:1: expected `user`: a user of the service",
+        ),
+        (
+            "mysql",
+            "{ user: u, password: { file: secret, refresh: 5m } }",
+            "3:38: `refresh` has a use with `command` only: other sources are read at every login",
+        ),
+        (
+            "postgres",
+            "[{ user: u }, { identities: [\"a\"], user: v }]",
+            "3:15: nobody is left for this login: the one at line 3 is for everybody",
+        ),
+        (
+            "postgres",
+            "[{ identities: [\"=a\"], user: u }]",
+            "3:17: `=a` names no fact; expected key=value, such as `workload=agents`",
+        ),
+        (
+            "postgres",
+            "{ bearer: { file: secret } }",
+            "3:3: unknown key `bearer` in `inject`: expected `user` or `password`",
+        ),
+        (
+            "http",
+            "{ user: u }",
+            "3:3: unknown key `user` in `inject` for HTTP: expected `bearer`, `basic`, `header` or `sigv4`",
+        ),
+        (
+            "http",
+            "{ header: { name: Host, value: { file: secret } } }",
+            "3:19: expected the name of a header for credentials, such as `X-Api-Key`",
+        ),
+        (
+            "http",
+            "{ sigv4: { credentials: { file: secret }, access_key_id: a } }",
+            "3:43: `access_key_id` has no use with `credentials`, which gives all of them",
+        ),
+        (
+            "http",
+            "{ basic: { user: \"a:b\", password: { file: secret } } }",
+            "3:18: expected a user without `:`, which ends it",
+        ),
+    ] {
+        let settings = of(protocol, inject);
+        let directory = directory();
+        directory.write_secret("secret", "s3cret\n");
+        let file = directory.write("interdict.yaml", &settings);
+        let result = run(&["check", "--config", &file]);
+        assert!(
+            result.code == 2 && result.stderr.contains(&format!("{file}:{expected}")),
+            "{expected}\n{settings}\n{}",
+            result.stderr
+        );
+        assert!(!result.stderr.contains("s3cret"));
+    }
+    for (protocol, inject) in [
+        ("postgres", "{ user: u }"),
+        (
+            "mysql",
+            "[{ identities: [\"agents/*\", \"namespace=prod\"], user: u, password: { command: [x], refresh: 10m } }, { user: v }]",
+        ),
+        (
+            "http",
+            "{ header: { name: X-Api-Key, prefix: \"Key \", value: { env: A } } }",
+        ),
+        (
+            "http",
+            "{ sigv4: { access_key_id: { env: A }, secret_access_key: { env: B }, session_token: { env: C }, region: r, service: s3 } }",
+        ),
+    ] {
+        let directory = directory();
+        let file = directory.write("interdict.yaml", &of(protocol, inject));
+        let result = run(&["check", "--config", &file]);
+        assert_eq!((result.code, result.stderr.as_str()), (0, ""), "{inject}");
+    }
 }
 
 #[test]

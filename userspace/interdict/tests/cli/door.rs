@@ -36,7 +36,7 @@ fn settings() -> (Directory, String) {
     (directory, file)
 }
 
-fn asked(answer: &Value, arguments: &[&str]) -> (Outcome, Value) {
+pub(crate) fn asked(answer: &Value, arguments: &[&str]) -> (Outcome, Value) {
     let (directory, file) = settings();
     let daemon = daemon(&directory, answer);
     let outcome = run(&[arguments, &["--config", &file]].concat());

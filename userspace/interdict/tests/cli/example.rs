@@ -31,9 +31,12 @@ fn directory() -> Directory {
         "ca.crt",
         "proxy.crt",
         "proxy.key",
-        "catalogue-password",
     ] {
         directory.write(name, "name: example\ndefault: allow\n");
+    }
+    directory.write("partner.jwks.json", crate::identity::JWKS);
+    for name in ["catalogue-password", "patients.key", "webhook.key"] {
+        directory.write_secret(name, "32 random bytes are the best key\n");
     }
     directory
 }
@@ -66,7 +69,7 @@ fn the_example_shows_every_key() {
     // What the program itself lists when it meets an unknown key.
     let file = directory.write(
         "all.yaml",
-        "x: 1\nservices: [{ x: 1, upstream: { x: 1 }, tls: { x: 1 }, credentials: { inject: { x: 1 } }, catalogue: { password: { x: 1 } }, limits: { x: 1 } }]\nworkloads: [{ x: 1, match: { x: 1 } }, { match: { pod: { x: 1 } } }]\naudit: { x: 1, durability: { x: 1 }, segment: { x: 1 } }\nkernel: { x: 1 }\nadmin: { x: 1 }\n",
+        "x: 1\nservices: [{ x: 1, upstream: { x: 1 }, tls: { x: 1 }, credentials: { inject: { x: 1 } }, catalogue: { password: { x: 1 } }, limits: { x: 1 } }]\nkeys: { a: { x: 1 } }\nworkloads: [{ x: 1, match: { x: 1 } }, { match: { pod: { x: 1 } } }]\naudit: { x: 1, durability: { x: 1 }, segment: { x: 1 } }\nkernel: { x: 1 }\nadmin: { x: 1 }\nidentity: { x: 1, oidc: [{ x: 1, keys: { x: 1 }, token: { x: 1 } }] }\napprovals: { x: 1, webhooks: [{ x: 1 }] }\n",
     );
     let result = run(&["check", "--config", &file]);
     let unknown: Vec<&str> = result
@@ -74,7 +77,7 @@ fn the_example_shows_every_key() {
         .lines()
         .filter(|line| line.contains("unknown key `x`"))
         .collect();
-    assert_eq!(unknown.len(), 15, "{}", result.stderr);
+    assert_eq!(unknown.len(), 22, "{}", result.stderr);
     for line in unknown {
         let (_, keys) = line.split_once("expected ").unwrap();
         for key in keys.split('`').skip(1).step_by(2) {

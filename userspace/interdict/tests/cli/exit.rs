@@ -29,7 +29,7 @@ fn usage_errors_are_2_and_help_is_0() {
 
 #[test]
 fn an_audit_that_cannot_be_looked_at_is_2() {
-    for command in ["verify", "scan", "stats"] {
+    for command in ["verify", "rows", "scan", "stats"] {
         let result = run(&["audit", command, "/nonexistent/audit"]);
         assert_eq!((result.code, result.stdout.as_str()), (2, ""), "{command}");
         assert!(

@@ -137,6 +137,45 @@ fn an_explanation_names_the_rule() {
 }
 
 #[test]
+fn keys_are_named_in_explanations_and_not_asked_for_in_tests() {
+    let keyed = POLICY.replace("with: redact", "with: { token: { key: patients } }");
+    let directory = Directory::new(&[("clinical.yaml", &keyed), ("interdict.yaml", SETTINGS)]);
+    let file = |name: &str| format!("{}/{name}", directory.path());
+    let result = run(&["policy", "test", &file("clinical.yaml")]);
+    assert_eq!(result.code, 0, "{}{}", result.stdout, result.stderr);
+    let explain = || {
+        run(&[
+            "policy",
+            "explain",
+            "--config",
+            &file("interdict.yaml"),
+            "--service",
+            "clinic",
+            "--identity",
+            "unit=a.service",
+            "--statement",
+            "SELECT ssn FROM patients",
+        ])
+    };
+    let result = explain();
+    assert_eq!((result.code, result.stdout.as_str()), (2, ""));
+    assert_eq!(
+        result.stderr,
+        format!(
+            "{}:6:11: no key named `patients`: a token or shift-date mask needs its key in the settings\n",
+            file("clinical.yaml")
+        )
+    );
+    directory.write(
+        "interdict.yaml",
+        &format!("{SETTINGS}keys: {{ patients: {{ credential: patients }} }}\n"),
+    );
+    let result = explain();
+    assert_eq!((result.code, result.stderr.as_str()), (0, ""));
+    assert!(result.stdout.contains("token(key=patients)"), "{}", result.stdout);
+}
+
+#[test]
 fn the_schema_is_a_json_schema() {
     let result = run(&["policy", "schema"]);
     let schema: Value = serde_json::from_str(&result.stdout).unwrap();

@@ -146,10 +146,10 @@ fn sessions_are_found() {
 #[test]
 fn rows_are_read_and_counted() {
     let (_directory, path) = recorded();
-    let denied = json(&["audit", "scan", &path, "--where", "decision=deny", "--json"]);
+    let denied = json(&["audit", "rows", &path, "--where", "decision=deny", "--json"]);
     assert_eq!(denied.as_array().unwrap().len(), 1);
     assert_eq!(denied[0]["statement"], "SELECT 2\n\u{1b}[2J");
-    let reading = run(&["audit", "scan", &path]);
+    let reading = run(&["audit", "rows", &path]);
     assert!(
         reading.stdout.contains("SELECT 2") && !reading.stdout.contains('\u{1b}'),
         "{}",

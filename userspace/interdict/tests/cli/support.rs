@@ -1,5 +1,7 @@
 //! Running the binary, and files for it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 /// What a run gave.
@@ -45,5 +47,12 @@ impl Directory {
         let path = self.0.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// [`Self::write`] of a file that is its owner's alone.
+    pub(crate) fn write_secret(&self, name: &str, content: &str) -> String {
+        let path = self.write(name, content);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path
     }
 }

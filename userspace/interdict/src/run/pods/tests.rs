@@ -133,6 +133,13 @@ async fn pods_are_listed_and_watched() {
     );
     assert_eq!(next().await, Watch::Changed);
     assert_eq!(pods.matches(hash, Some("kube-system"), &[]), Some(true));
+    let described = interdict_identity::Pods::pod(&*pods, second).unwrap();
+    assert_eq!(
+        (described.name, described.namespace),
+        (format!("p-{second}"), "research".to_owned())
+    );
+    assert_eq!(described.labels.get("role").map(String::as_str), Some("agent"));
+    assert_eq!(interdict_identity::Pods::pod(&*pods, "another"), None);
     // What was deleted may run on for a while.
     send("DELETED", pod(second, "research", r#"{"role":"agent"}"#, "{}", 9));
     send(

@@ -1,20 +1,20 @@
-//! Two sections alone: `audit` and `admin`.
+//! A few sections alone: `audit`, `admin` and `authority`.
 
 use std::path::Path;
 
 use interdict_policy::Diagnostic;
 
+use super::super::Places;
 use super::super::node::{Node, Position, Value};
 use super::super::problems::Problems;
-use super::super::{Admin, Audit};
 
 /// Reads them; other sections are not looked at.
-pub(in super::super) fn places(path: &Path) -> Result<(Audit, Admin), Vec<Diagnostic>> {
+pub(in super::super) fn places(path: &Path) -> Result<Places, Vec<Diagnostic>> {
     let mut problems = Problems::new(path);
     let tree = super::text_of(path)
         .map_err(|error| problems.add(Position::START, format!("cannot read the settings: {error}")))
         .and_then(|text| Node::parse(&text).map_err(|(at, message)| problems.add(at, message)));
-    let mut found = (Audit::default(), Admin::default());
+    let mut found = Places::default();
     match tree {
         Ok(Node {
             value: Value::Map(entries),
@@ -22,8 +22,11 @@ pub(in super::super) fn places(path: &Path) -> Result<(Audit, Admin), Vec<Diagno
         }) => {
             for (key, node) in &entries {
                 match key.name.as_str() {
-                    "audit" => found.0 = super::audit(node, &mut problems),
-                    "admin" => found.1 = super::admin(node, &mut problems),
+                    "audit" => found.audit = super::audit(node, &mut problems),
+                    "admin" => found.admin = super::admin(node, &mut problems),
+                    "authority" => {
+                        found.authority = super::authority(node, &mut problems).unwrap_or_default();
+                    }
                     _ => {}
                 }
             }

@@ -2,23 +2,28 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use interdict_api::Profile;
 
 use super::super::node::{Node, Position, Value};
-use super::super::problems::Problems;
+use super::super::problems::{Fields, Problems};
 use super::super::values::{Listen, Size};
 use super::super::{
-    Credentials, Destination, Endpoint, KernelMode, Limits, Login, Protocol, SecretSource, ServerTls,
-    Service, TlsMode, Upstream,
+    Credentials, Destination, Endpoint, KernelMode, Limits, Protocol, ServerTls, Service, TlsMode,
+    Untrusting, Upstream,
 };
-use super::{one_word, readable};
+use super::{credentials, is_plain, one_word, readable};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
     "protocol",
+    "profile",
     "destinations",
     "listen",
     "upstream",
     "tls",
+    "untrusting",
     "credentials",
     "catalogue",
     "limits",
@@ -97,12 +102,12 @@ fn one(
         );
     }
     let tls = fields.get("tls").and_then(|node| tls(node, problems));
-    let credentials = fields
-        .get("credentials")
-        .map_or(Some(Credentials::Pass), |node| credentials(node, problems));
+    let credentials = fields.get("credentials").map_or(Some(Credentials::Pass), |node| {
+        credentials::read(node, protocol, problems)
+    });
     let catalogue = fields
         .get("catalogue")
-        .and_then(|node| login(node, "`catalogue`", problems));
+        .and_then(|node| credentials::login(node, "`catalogue`", problems));
     let limits = fields
         .get("limits")
         .map(|node| limits(node, problems))
@@ -111,18 +116,73 @@ fn one(
         Some(node) => one_word(node, &[("closed", false), ("open", true)], problems),
         None => Some(false),
     };
+    let untrusting = match fields.get("untrusting") {
+        Some(node) => {
+            let words = [("refuse", Untrusting::Refuse), ("opaque", Untrusting::Opaque)];
+            one_word(node, &words, problems)
+        }
+        None => Some(Untrusting::default()),
+    };
+    let profile = match fields.get("profile") {
+        Some(node) => super::profile::profile(node, problems),
+        None => Some(Profile::Plain),
+    };
+    if let (Some(at), Some(protocol)) = (fields.key("profile"), protocol)
+        && protocol != Protocol::Http
+    {
+        problems.add(
+            at,
+            format!(
+                "`profile` has no use with `protocol: {}`: it tells what requests of HTTP do",
+                protocol.as_str()
+            ),
+        );
+    }
+    if let (Some(at), Some(Protocol::Http)) = (fields.key("catalogue"), protocol) {
+        problems.add(
+            at,
+            "`catalogue` has no use with `protocol: http`: there is no schema to read",
+        );
+    }
+    if protocol == Some(Protocol::Opaque) {
+        no_use_when_opaque(&fields, problems);
+    }
     Some(Service {
         name: name?,
         protocol: protocol?,
+        profile: Arc::new(profile?),
         destinations,
         fail_open: fail_open?,
         listen,
         upstream,
         tls,
+        untrusting: untrusting?,
         credentials: credentials?,
         catalogue,
         limits,
     })
+}
+
+/// What is meant for a protocol that is understood.
+fn no_use_when_opaque(fields: &Fields<'_>, problems: &mut Problems) {
+    for key in ["tls", "untrusting", "catalogue", "limits"] {
+        if let Some(at) = fields.key(key) {
+            problems.add(
+                at,
+                format!("`{key}` has no use with `protocol: opaque`: bytes are passed on as they are"),
+            );
+        }
+    }
+    let Some(Value::Map(entries)) = fields.get("upstream").map(|node| &node.value) else {
+        return;
+    };
+    for (key, _) in entries.iter().filter(|(key, _)| key.name != "address") {
+        let name = &key.name;
+        problems.add(
+            key.at,
+            format!("`{name}` has no use with `protocol: opaque`: TLS is between the client and the service"),
+        );
+    }
 }
 
 /// A name that is not taken yet. Globs match names and the audit shows them, so they are plain.
@@ -133,11 +193,7 @@ pub(super) fn name(
     problems: &mut Problems,
 ) -> Option<String> {
     let name = problems.text(node, format_args!("the {what}'s name"))?;
-    if name.len() > 64
-        || !name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    {
+    if !is_plain(name) {
         problems.add(
             node.at,
             "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
@@ -280,71 +336,6 @@ fn tls(node: &Node, problems: &mut Problems) -> Option<ServerTls> {
     Some(ServerTls {
         certificate: certificate?,
         key: key?,
-    })
-}
-
-fn credentials(node: &Node, problems: &mut Problems) -> Option<Credentials> {
-    if let Value::Text(text) = &node.value {
-        if text == "pass" {
-            return Some(Credentials::Pass);
-        }
-        let text = text.escape_debug();
-        problems.add(
-            node.at,
-            format!("expected `pass` or `{{ inject: {{ user: …, password: … }} }}`, found `{text}`"),
-        );
-        return None;
-    }
-    let (_, inject) = problems.choice(node, "`credentials` (or `pass`)", &["inject"])?;
-    login(inject, "`inject`", problems).map(Credentials::Inject)
-}
-
-fn login(node: &Node, what: &str, problems: &mut Problems) -> Option<Login> {
-    let fields = problems.fields(node, what, &["user", "password"])?;
-    let user = fields.require("user", "a user of the service", problems);
-    let user = user.and_then(|node| problems.text(node, "a user of the service").map(str::to_owned));
-    let password = fields.require("password", "where the password comes from", problems);
-    let password = password.and_then(|node| secret(node, problems));
-    Some(Login {
-        user: user?,
-        password: password?,
-    })
-}
-
-fn secret(node: &Node, problems: &mut Problems) -> Option<SecretSource> {
-    const SOURCES: [&str; 4] = ["file", "env", "command", "credential"];
-    if let Value::Text(_) = node.value {
-        // Its text is likely to be the secret: not repeated.
-        problems.add(node.at, "expected where the password comes from, not the password: `{ file: … }`, `{ env: … }`, `{ command: […] }` or `{ credential: … }`");
-        return None;
-    }
-    let (key, value) = problems.choice(node, "a secret's source", &SOURCES)?;
-    Some(match key.name.as_str() {
-        "file" => SecretSource::File(readable(value, "a file with the secret", problems)?),
-        "env" => SecretSource::Env(problems.text(value, "an environment variable's name")?.to_owned()),
-        "credential" => {
-            let name = problems.text(value, "the name of a systemd credential")?;
-            if name.contains('/') || name.starts_with('.') {
-                problems.add(
-                    value.at,
-                    "expected the name of a systemd credential, without a path",
-                );
-                return None;
-            }
-            SecretSource::Credential(name.to_owned())
-        }
-        _ => {
-            let words: Vec<String> = problems
-                .list(value, "a command as a list: [PROGRAM, ARGUMENT, …]")
-                .iter()
-                .filter_map(|word| problems.text(word, "a word of the command").map(str::to_owned))
-                .collect();
-            if words.is_empty() {
-                problems.add(value.at, "expected a command as a list: [PROGRAM, ARGUMENT, …]");
-                return None;
-            }
-            SecretSource::Command(words)
-        }
     })
 }
 
