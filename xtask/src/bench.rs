@@ -6,6 +6,7 @@
 pub(crate) mod copy_proxy;
 mod endpoint;
 mod load;
+mod record;
 mod report;
 mod setup;
 
@@ -99,10 +100,24 @@ fn measure(
         spinner.finish_and_clear();
         ui::done(load.name(), started.elapsed());
     }
-    Ok(Report::new(Machine::here(&server)?, &endpoints, &loads, samples))
+    let wanted = options
+        .only
+        .as_deref()
+        .is_none_or(|text| "the record".contains(text));
+    let costs = if wanted {
+        record::measure(binary, &server, options.rounds.saturating_mul(options.seconds))?
+    } else {
+        Vec::new()
+    };
+    let machine = Machine::here(&server)?;
+    Ok(Report::new(machine, &endpoints, &loads, samples).with_costs(costs))
 }
 
 impl Endpoint {
     /// What everything else is compared with.
     const BASE: &'static str = "direct";
+    /// What looks at nothing.
+    const COPY: &'static str = "copy";
+    /// What looks at everything and masks nothing.
+    const UNMASKED: &'static str = "interdict, empty policy";
 }

@@ -28,7 +28,7 @@ pub(crate) enum Part {
 }
 
 /// Each fuzz target's time: enough to notice a codec that panics at once, not a hunt.
-const SMOKE: Duration = Duration::from_secs(10);
+const SMOKE: Duration = Duration::from_secs(5);
 
 /// Whether nothing failed.
 pub(crate) fn run(workspace: &Workspace, without: &[Part]) -> bool {
@@ -63,9 +63,21 @@ pub(crate) fn run(workspace: &Workspace, without: &[Part]) -> bool {
             stages.run("fuzzing, a smoke run", || fuzz::smoke(workspace, SMOKE));
         }
         if wanted(Part::Demo) {
-            stages.run("cargo xtask demo", || {
-                Ok(verdict(demo::run(workspace, false)?, "the demo did not hold"))
-            });
+            for (name, with) in [
+                ("cargo xtask demo", demo::With::Database(demo::Kind::Postgres)),
+                (
+                    "cargo xtask demo --mysql",
+                    demo::With::Database(demo::Kind::Mysql),
+                ),
+                ("cargo xtask demo --http", demo::With::Http),
+            ] {
+                stages.run(name, || {
+                    Ok(verdict(
+                        demo::run(workspace, with, false)?,
+                        "the demo did not hold",
+                    ))
+                });
+            }
         }
     }
     stages.print();

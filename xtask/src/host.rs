@@ -2,8 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Result, bail};
 
 use crate::{cgroup, ui};
 
@@ -29,6 +32,23 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|directory| directory.join(name))
         .find(|candidate| candidate.is_file())
+}
+
+/// A port of loopback that nobody listens on now.
+pub(crate) fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Ends with a sentence if this is too long a path for a Unix socket.
+pub(crate) fn check_socket(path: &Path) -> Result<()> {
+    // 107 bytes are what the kernel takes.
+    if path.as_os_str().len() > 107 {
+        bail!(
+            "{} is too long a path for a Unix socket; set TMPDIR to a shorter one",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// A command that runs as root: itself where we are root, else by a sudo that asks nothing. None if neither.
@@ -78,6 +98,12 @@ mod tests {
     fn the_effective_uid_is_the_second_number() {
         assert_eq!(effective_uid("Name:\tx\nUid:\t1000\t0\t0\t0\n"), Some(0));
         assert_eq!(effective_uid("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_sockets_path_is_107_bytes_at_most() {
+        assert!(check_socket(Path::new(&"x".repeat(107))).is_ok());
+        assert!(check_socket(Path::new(&"x".repeat(108))).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The project's own runner, `cargo xtask`. Each command does all that it needs, so that one is enough on a fresh machine.
 
+mod apt;
 mod bench;
 mod build;
 mod cgroup;
@@ -9,6 +10,7 @@ mod daemon;
 mod demo;
 mod dist;
 mod host;
+mod mariadb;
 mod postgres;
 mod setup;
 mod test;
@@ -40,8 +42,17 @@ enum Task {
         #[arg(long)]
         debug: bool,
     },
-    /// Show the whole path: psql in an enrolled cgroup, masked, refused, recorded
+    /// Show the whole path: an unmodified client in an enrolled cgroup, masked, refused, recorded
     Demo {
+        /// With MariaDB instead of PostgreSQL
+        #[arg(long)]
+        mysql: bool,
+        /// With curl and boto3 against APIs over HTTP
+        #[arg(long, conflicts_with = "mysql")]
+        http: bool,
+        /// An agent without a password, whose deletes wait for a person
+        #[arg(long, conflicts_with_all = ["mysql", "http"])]
+        approval: bool,
         /// Leave it running, and say how to try it by hand
         #[arg(long)]
         keep: bool,
@@ -100,7 +111,20 @@ fn run(task: Task) -> anyhow::Result<bool> {
             ui::note(&format!("built {}", shown(&built.binary, &workspace)));
             Ok(true)
         }
-        Task::Demo { keep } => demo::run(&workspace, keep),
+        Task::Demo {
+            mysql,
+            http,
+            approval,
+            keep,
+        } => {
+            let with = match (mysql, http) {
+                _ if approval => demo::With::Approval,
+                (_, true) => demo::With::Http,
+                (true, false) => demo::With::Database(demo::Kind::Mysql),
+                (false, false) => demo::With::Database(demo::Kind::Postgres),
+            };
+            demo::run(&workspace, with, keep)
+        }
         Task::Test { filter } => Ok(test::run(&workspace, filter.as_deref())),
         Task::Vm(options) => vm::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),

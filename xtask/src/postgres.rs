@@ -2,12 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::cgroup::Cgroup;
 use crate::{host, ui};
@@ -40,11 +39,6 @@ pub(crate) fn binaries() -> Result<PathBuf> {
         .to_owned())
 }
 
-/// A port of loopback that nobody listens on now.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
 /// A running server. Local users of its Unix socket, and only they, are let in as superuser without a password.
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
@@ -60,7 +54,7 @@ impl Postgres {
         let server = Self {
             programs: binaries()?,
             directory: place.join(ACCOUNT),
-            port: free_port()?,
+            port: host::free_port()?,
         };
         let directory = &server.directory;
         // The server's account has to get through to its own folder; what is private beside it has modes of its own.
@@ -194,12 +188,5 @@ fn append(file: &Path, text: &str) -> Result<()> {
 
 /// Ends with a sentence if a folder's path is too long for the Unix socket in it.
 pub(crate) fn check_place(place: &Path) -> Result<()> {
-    // 107 bytes are what the kernel takes.
-    if place.join(ACCOUNT).join(".s.PGSQL.65535").as_os_str().len() > 107 {
-        bail!(
-            "{} is too long a path for a Unix socket; set TMPDIR to a shorter one",
-            place.display()
-        );
-    }
-    Ok(())
+    host::check_socket(&place.join(ACCOUNT).join(".s.PGSQL.65535"))
 }

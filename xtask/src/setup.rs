@@ -2,6 +2,7 @@
 //!
 //! Everything is looked at first, so that with nothing missing this takes a moment and changes nothing.
 
+pub(crate) mod analyst;
 mod compiler;
 mod debian;
 mod needs;

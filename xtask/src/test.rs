@@ -1,5 +1,6 @@
 //! `test`: everything that can fail, each kind a stage, summed up at the end.
 
+mod corpus;
 mod harness;
 mod scenarios;
 
@@ -10,6 +11,8 @@ use anyhow::Result;
 use self::harness::Harness;
 use crate::build::{self, Built, Profile};
 use crate::host;
+use crate::setup::analyst;
+use crate::ui;
 use crate::ui::stages::{Outcome, Stages};
 use crate::workspace::Workspace;
 
@@ -37,6 +40,12 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> bool {
             Some(why) => Ok(Outcome::Skipped(why)),
             None => scenarios::run(workspace, built, filter),
         });
+        stages.run("PostgreSQL's own regression statements", || {
+            corpus::postgres(workspace, built, filter)
+        });
+        stages.run("MariaDB's own test suite, every second file", || {
+            corpus::mariadb(workspace, built, filter)
+        });
         stages.run("integration tests, end to end", || {
             cargo(workspace, built, &["--test", "*"], filter)
         });
@@ -60,6 +69,11 @@ fn cargo(workspace: &Workspace, built: &Built, kinds: &[&str], filter: Option<&s
         .arg("--no-fail-fast")
         .args(kinds)
         .env("INTERDICT_BIN", &built.binary);
+    match analyst::python(workspace) {
+        Ok(python) => drop(command.env("INTERDICT_DUCKDB_PYTHON", python)),
+        // The tests that need it say that they did not run.
+        Err(error) => ui::note(&format!("{error:#}")),
+    }
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }

@@ -3,7 +3,6 @@
 //! Each machine is a kernel of Debian's and a file system in memory; nothing of the host is mounted in it. What a
 //! scenario comes to is said on a serial line, and what is not said is taken for a failure.
 
-mod apt;
 mod cpio;
 mod image;
 mod kernels;

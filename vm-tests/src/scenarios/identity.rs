@@ -3,16 +3,63 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use interdict_kernel::{Hook, Verdict};
+use interdict_kernel::{HardeningState, Hook, Verdict};
 
 use crate::bench::{Bench, eventually};
 use crate::{Outcome, Scenario};
+
+/// Nanoseconds of a clock tick, as `/proc` counts them.
+const TICK_NS: u64 = 10_000_000;
 
 pub(super) const ALL: &[Scenario] = &[
     ("origin_facts", facts),
     ("origin_of_closed_connections", closed),
     ("origin_from_concurrent_clients", concurrent),
+    ("origin_lineage", lineage),
 ];
+
+/// Who forked the caller, and what it executed, after the parent has ended.
+fn lineage() -> Result<Outcome> {
+    let bench = Bench::new()?;
+    let (lineages, written) = bench.kernel.lineages()?;
+    if !written {
+        let why = bench.kernel.hardening().iter().find_map(|one| match &one.state {
+            HardeningState::Unavailable(why) if matches!(one.hook, Hook::ProcessFork | Hook::ProcessExec) => {
+                Some(why.clone())
+            }
+            _ => None,
+        });
+        return Ok(Outcome::Gap(
+            why.context("the hooks are neither there nor missing")?,
+        ));
+    }
+    let own = fs::read_link("/proc/self/exe")?.display().to_string();
+    let parent = bench.client(&["through", &own, &bench.v4.address.to_string()])?;
+    let pid = parent.id();
+    let got = parent.got()?;
+    ensure!(got == crate::child::Got::proxy(bench.v4.address), "{got:?}");
+    let flow = bench.proxy.next_flow()?;
+    ensure!(flow.tgid != pid, "the child did not connect itself");
+    let started = flow.process_start_ns.context("when the process started")? / TICK_NS;
+    let noted = lineages
+        .of(flow.tgid, started)
+        .context("nothing was noted of the caller")?;
+    ensure!(
+        noted.path.as_deref() == Some(&*own),
+        "it executed {:?}",
+        noted.path
+    );
+    ensure!(
+        noted.parent.is_some_and(|(number, _)| number == pid),
+        "process {:?} forked it, and not {pid}",
+        noted.parent
+    );
+    ensure!(
+        lineages.of(flow.tgid, started + 1).is_none(),
+        "another start is another process"
+    );
+    Ok(Outcome::Pass)
+}
 
 fn facts() -> Result<Outcome> {
     let bench = Bench::new()?;

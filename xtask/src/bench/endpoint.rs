@@ -10,10 +10,12 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
     /// None for the server itself, which has a process a connection.
     pub(super) process: Option<u32>,
+    /// Whether what comes through it is to be masked.
+    pub(super) masks: bool,
 }
 
 /// The kernel's unit in /proc: USER_HZ is 100 on every Linux that interdict runs on.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 impl Endpoint {
     /// CPU time that its process has used up to now.
@@ -26,7 +28,7 @@ impl Endpoint {
 }
 
 /// User and system time, fields 14 and 15; the name before them may hold blanks and parentheses.
-fn ticks(stat: &str) -> Option<u32> {
+pub(super) fn ticks(stat: &str) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ').skip(11);
     let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -48,6 +50,7 @@ mod tests {
             name: "me",
             port: 0,
             process: Some(std::process::id()),
+            masks: false,
         };
         let before = me.cpu();
         let started = std::time::Instant::now();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use self::drain::Form;
 use super::endpoint::Endpoint;
 use super::setup::{DATABASE, ROWS, USER};
 use crate::postgres::Postgres;
@@ -17,20 +18,36 @@ use crate::ui;
 /// One kind of work.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Load {
-    /// pgbench's select by key, over and over on `clients` connections.
+    /// A select by key, over and over on `clients` connections.
     Select {
         name: &'static str,
+        point: Point,
         mode: &'static str,
         clients: u32,
     },
-    /// The same with a connection for each statement.
+    /// pgbench's own with a connection for each statement.
     Connect { name: &'static str, clients: u32 },
     /// One large result, read to its end.
     Large {
         name: &'static str,
         statement: &'static str,
+        form: Form,
     },
 }
+
+/// Whose row is selected.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Point {
+    /// pgbench's own: one number of an account, which no policy here is about.
+    Account,
+    /// Three of whose six columns some endpoints mask.
+    Patient,
+}
+
+/// pgbench's script of [`Point::Patient`].
+const PATIENT: &str = "\\set id random(1, 1000000)
+SELECT id, name, ssn, email, notes, visited FROM patients WHERE id = :id;
+";
 
 /// What one turn came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,39 +63,38 @@ pub(super) struct Run {
 impl Load {
     /// All of them, in the order they are run.
     pub(super) fn all() -> Vec<Self> {
+        let select = |name, point, mode, clients| Self::Select {
+            name,
+            point,
+            mode,
+            clients,
+        };
+        let large = |name, statement, form| Self::Large {
+            name,
+            statement,
+            form,
+        };
         vec![
-            Self::Select {
-                name: "simple c1",
-                mode: "simple",
-                clients: 1,
-            },
-            Self::Select {
-                name: "simple c8",
-                mode: "simple",
-                clients: 8,
-            },
-            Self::Select {
-                name: "prepared c1",
-                mode: "prepared",
-                clients: 1,
-            },
-            Self::Select {
-                name: "prepared c8",
-                mode: "prepared",
-                clients: 8,
-            },
+            select("account simple c1", Point::Account, "simple", 1),
+            select("account simple c8", Point::Account, "simple", 8),
+            select("account prepared c1", Point::Account, "prepared", 1),
+            select("account prepared c8", Point::Account, "prepared", 8),
+            select("patient simple c1", Point::Patient, "simple", 1),
+            select("patient simple c8", Point::Patient, "simple", 8),
+            select("patient prepared c1", Point::Patient, "prepared", 1),
+            select("patient prepared c8", Point::Patient, "prepared", 8),
             Self::Connect {
                 name: "connect c4",
                 clients: 4,
             },
-            Self::Large {
-                name: "select 1M rows",
-                statement: "SELECT * FROM patients",
-            },
-            Self::Large {
-                name: "copy 1M rows",
-                statement: "COPY patients TO STDOUT",
-            },
+            large("1M rows, text", "SELECT * FROM patients", Form::Simple),
+            large("1M rows, binary", "SELECT * FROM patients", Form::Binary),
+            large("1M rows, copy text", "COPY patients TO STDOUT", Form::Simple),
+            large(
+                "1M rows, copy binary",
+                "COPY patients TO STDOUT (FORMAT binary)",
+                Form::Simple,
+            ),
         ]
     }
 
@@ -91,12 +107,14 @@ impl Load {
     /// One turn.
     pub(super) fn run(&self, server: &Postgres, endpoint: &Endpoint, seconds: u32) -> Result<Run> {
         match *self {
-            Self::Select { mode, clients, .. } => pgbench(server, endpoint, seconds, mode, clients, &[]),
+            Self::Select {
+                point, mode, clients, ..
+            } => pgbench(server, endpoint, seconds, mode, clients, Work::Point(point)),
             Self::Connect { clients, .. } => {
-                pgbench(server, endpoint, seconds, "simple", clients, &["--connect"])
+                pgbench(server, endpoint, seconds, "simple", clients, Work::Connect)
             }
-            Self::Large { statement, .. } => {
-                let (bytes, took) = drain::read(endpoint.port, USER, DATABASE, statement)?;
+            Self::Large { statement, form, .. } => {
+                let (bytes, took) = drain::read(endpoint.port, USER, DATABASE, statement, form)?;
                 let seconds = took.as_secs_f64();
                 Ok(Run {
                     operations: ROWS,
@@ -109,32 +127,35 @@ impl Load {
     }
 }
 
+/// What pgbench does.
+#[derive(Clone, Copy)]
+enum Work {
+    Point(Point),
+    Connect,
+}
+
 fn pgbench(
     server: &Postgres,
     endpoint: &Endpoint,
     seconds: u32,
     mode: &str,
     clients: u32,
-    more: &[&str],
+    work: Work,
 ) -> Result<Run> {
     let place = tempfile::tempdir()?;
     let mut command = server.program("pgbench");
     command
         .current_dir(place.path())
         .env("PGSSLMODE", "disable")
-        .args([
-            "-h",
-            "127.0.0.1",
-            "-U",
-            USER,
-            "--select-only",
-            "--no-vacuum",
-            "-M",
-            mode,
-        ])
+        .args(["-h", "127.0.0.1", "-U", USER, "--no-vacuum", "-M", mode])
         .args(["-p", &endpoint.port.to_string(), "-T", &seconds.to_string()])
         .args(["-c", &clients.to_string(), "-j", &clients.min(2).to_string()])
-        .args(more);
+        .args(match work {
+            Work::Point(Point::Account) => ["--select-only"].as_slice(),
+            Work::Point(Point::Patient) => &["--file", "patient.sql"],
+            Work::Connect => &["--select-only", "--connect"],
+        });
+    fs::write(place.path().join("patient.sql"), PATIENT)?;
     let timed = clients == 1;
     if timed {
         command.arg("--log");
@@ -170,7 +191,12 @@ fn summary(said: &str) -> Option<(u64, f64)> {
 fn median(place: &Path) -> Result<Option<Duration>> {
     let mut times = Vec::new();
     for entry in fs::read_dir(place)? {
-        let log = fs::read_to_string(entry?.path())?;
+        let path = entry?.path();
+        // Beside the logs lies the script.
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            continue;
+        }
+        let log = fs::read_to_string(path)?;
         times.extend(
             log.lines()
                 .filter_map(|line| line.split(' ').nth(2)?.parse::<u64>().ok()),

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::endpoint::Endpoint;
 use super::load::{Load, Run};
+use super::record::{self, Cost};
 use crate::postgres::Postgres;
 use crate::ui::table::{Align, render};
 
@@ -58,7 +59,11 @@ struct Row {
     endpoint: &'static str,
     per_second: f64,
     /// To the direct connection of the same round: the middle, the least and the greatest.
-    ratio: [f64; 3],
+    to_direct: [f64; 3],
+    /// The same to the copying proxy, for what does more than copy.
+    to_copy: Option<[f64; 3]>,
+    /// The same to the empty policy, for what masks.
+    to_unmasked: Option<[f64; 3]>,
     /// More than the direct connection's, each the middle of its samples.
     added_us: Option<f64>,
     /// Of the endpoint's own process.
@@ -92,6 +97,7 @@ impl Machine {
 pub(super) struct Report {
     machine: Machine,
     summary: Vec<Row>,
+    record: Vec<Cost>,
     samples: Vec<Sample>,
 }
 
@@ -110,16 +116,23 @@ impl Report {
         };
         let mut summary = Vec::new();
         for load in loads {
-            let base = of(load, Endpoint::BASE);
+            let bases = [Endpoint::BASE, Endpoint::COPY, Endpoint::UNMASKED].map(|name| of(load, name));
             for endpoint in endpoints {
-                summary.extend(row(load.name(), endpoint, &of(load, endpoint.name), &base));
+                summary.extend(row(load.name(), endpoint, &of(load, endpoint.name), &bases));
             }
         }
         Self {
             machine,
             summary,
+            record: Vec::new(),
             samples,
         }
+    }
+
+    /// With what the record costs.
+    pub(super) fn with_costs(mut self, costs: Vec<Cost>) -> Self {
+        self.record = costs;
+        self
     }
 
     /// The table, and how to read it.
@@ -127,16 +140,26 @@ impl Report {
         let shown = |value: Option<f64>, digits: usize| {
             value.map_or_else(String::new, |value| format!("{value:.digits$}"))
         };
+        let ratio = |ratio: Option<[f64; 3]>| {
+            ratio.map_or_else(String::new, |[middle, least, greatest]| {
+                format!("{middle:.2} [{least:.2}..{greatest:.2}]")
+            })
+        };
+        let mut last = "";
         let rows: Vec<Vec<String>> = self
             .summary
             .iter()
             .map(|row| {
-                let [middle, least, greatest] = row.ratio;
+                // Said once, for all its rows.
+                let load = if row.load == last { "" } else { row.load };
+                last = row.load;
                 vec![
-                    row.load.to_owned(),
+                    load.to_owned(),
                     row.endpoint.to_owned(),
                     format!("{:.0}", row.per_second),
-                    format!("{middle:.3} [{least:.2}..{greatest:.2}]"),
+                    ratio(Some(row.to_direct)),
+                    ratio(row.to_copy),
+                    ratio(row.to_unmasked),
                     shown(row.added_us, 0),
                     shown(row.cpu_us_per_operation, 2),
                     shown(row.mb_per_second, 0),
@@ -147,7 +170,9 @@ impl Report {
             ("load", Align::Left),
             ("endpoint", Align::Left),
             ("per s", Align::Right),
-            ("ratio to direct", Align::Right),
+            ("to direct", Align::Right),
+            ("to copy", Align::Right),
+            ("to unmasked", Align::Right),
             ("+p50 µs", Align::Right),
             ("CPU µs/op", Align::Right),
             ("MB/s", Align::Right),
@@ -155,11 +180,16 @@ impl Report {
         let mut text = format!("\n{}", render(&head, &rows));
         let _ = writeln!(
             text,
-            "\nRatios are taken within a round: their middle, least and greatest. CPU is the endpoint's own process.\n\
-             \"copy\" looks at nothing: it is the floor of a hop through userspace. Load, proxies and server share\n\
-             this machine: {} cores, Linux {}, PostgreSQL {}.",
+            "\nPer second are statements, connections or rows. Ratios are of these, taken within a round: their middle,\n\
+             least and greatest. \"copy\" looks at nothing: it is the floor of a hop through userspace. Unmasked is the\n\
+             empty policy; what is masked are 3 columns of 6 (patients), and detectors search the other texts.\n\
+             +p50 is beside direct; CPU is the endpoint's own process. Load, proxies and server share this machine:\n\
+             {} cores, Linux {}, PostgreSQL {}.",
             self.machine.cores, self.machine.kernel, self.machine.postgres
         );
+        if !self.record.is_empty() {
+            text.push_str(&record::text(&self.record));
+        }
         text
     }
 
@@ -168,18 +198,29 @@ impl Report {
     }
 }
 
-fn row(load: &'static str, endpoint: &Endpoint, samples: &[&Sample], base: &[&Sample]) -> Option<Row> {
+/// Of the samples' speed to that of another endpoint in the same round.
+fn ratio(samples: &[&Sample], base: &[&Sample]) -> Option<[f64; 3]> {
     let ratios: Vec<f64> = samples
         .iter()
         .filter_map(|sample| {
-            let direct = base.iter().find(|direct| direct.round == sample.round)?;
-            Some(sample.per_second / direct.per_second)
+            let other = base.iter().find(|other| other.round == sample.round)?;
+            Some(sample.per_second / other.per_second)
         })
         .collect();
     let (least, greatest) = (
         ratios.iter().copied().reduce(f64::min)?,
         ratios.iter().copied().reduce(f64::max)?,
     );
+    Some([middle(ratios)?, least, greatest])
+}
+
+/// `bases`: the samples of the direct connection, of the copying proxy and of the empty policy.
+fn row(
+    load: &'static str,
+    endpoint: &Endpoint,
+    samples: &[&Sample],
+    [direct, copy, unmasked]: &[Vec<&Sample>; 3],
+) -> Option<Row> {
     let latency =
         |samples: &[&Sample]| middle(samples.iter().filter_map(|sample| sample.median_us).collect());
     let operations: u64 = samples.iter().map(|sample| sample.operations).sum();
@@ -189,12 +230,14 @@ fn row(load: &'static str, endpoint: &Endpoint, samples: &[&Sample], base: &[&Sa
         load,
         endpoint: endpoint.name,
         per_second: middle(samples.iter().map(|sample| sample.per_second).collect())?,
-        ratio: [middle(ratios)?, least, greatest],
+        to_direct: ratio(samples, direct)?,
+        to_copy: ratio(samples, copy).filter(|_| !is_base && endpoint.name != Endpoint::COPY),
+        to_unmasked: ratio(samples, unmasked).filter(|_| endpoint.masks),
         added_us: if is_base {
             None
         } else {
             latency(samples)
-                .zip(latency(base))
+                .zip(latency(direct))
                 .map(|(here, direct)| here - direct)
         },
         cpu_us_per_operation: endpoint.process.map(|_| cpu / operations.max(1) as f64),
@@ -239,12 +282,16 @@ mod tests {
             name: Endpoint::BASE,
             port: 1,
             process: None,
+            masks: false,
         };
         let copy = Endpoint {
-            name: "copy",
+            name: Endpoint::COPY,
             port: 2,
             process: Some(1),
+            masks: false,
         };
+        let [unmasked, masked] = [(Endpoint::UNMASKED, false), ("masks", true)]
+            .map(|(name, masks)| Endpoint { name, masks, ..copy });
         let machine = Machine {
             cores: 2,
             kernel: "6.1".into(),
@@ -256,12 +303,30 @@ mod tests {
             sample(&load, &copy, 0, 600.0, 80),
             sample(&load, &copy, 1, 300.0, 80),
             sample(&load, &direct, 1, 500.0, 50),
+            sample(&load, &unmasked, 0, 400.0, 90),
+            sample(&load, &unmasked, 1, 200.0, 90),
+            sample(&load, &masked, 0, 300.0, 95),
+            sample(&load, &masked, 1, 150.0, 95),
         ];
-        let report = Report::new(machine, &[direct, copy], &[load], samples);
-        let row = report.summary.last().unwrap();
-        assert_eq!((row.endpoint, row.ratio), ("copy", [0.6, 0.6, 0.6]));
-        assert_eq!((row.added_us, row.cpu_us_per_operation), (Some(30.0), Some(10.0)));
-        assert!(report.text().contains("0.600 [0.60..0.60]"));
+        let report = Report::new(machine, &[direct, copy, unmasked, masked], &[load], samples);
+        let [first, copy, unmasked, masked] = report.summary.as_slice() else {
+            panic!("one row an endpoint")
+        };
+        assert_eq!(
+            (first.to_direct, first.to_copy, first.added_us),
+            ([1.0; 3], None, None)
+        );
+        assert_eq!((copy.to_direct, copy.to_copy), ([0.6; 3], None));
+        assert_eq!(
+            (copy.added_us, copy.cpu_us_per_operation),
+            (Some(30.0), Some(10.0))
+        );
+        assert_eq!((unmasked.to_direct, unmasked.to_unmasked), ([0.4; 3], None));
+        assert_eq!(
+            (masked.to_copy, masked.to_unmasked),
+            (Some([0.5; 3]), Some([0.75; 3]))
+        );
+        assert!(report.text().contains("0.60 [0.60..0.60]"));
         assert!(report.json().unwrap().contains("\"samples\""));
     }
 

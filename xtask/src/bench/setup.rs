@@ -12,8 +12,8 @@ use super::endpoint::Endpoint;
 use crate::cleanup::Cleanup;
 use crate::daemon::Daemon;
 use crate::postgres::{self, Postgres};
-use crate::ui;
 use crate::workspace::Workspace;
+use crate::{host, ui};
 
 pub(super) const DATABASE: &str = "bench";
 pub(super) const USER: &str = "bench";
@@ -27,27 +27,40 @@ SELECT i, 'Patient ' || i, lpad((100 + i % 500)::text, 3, '0') || '-' || lpad((1
        'patient' || i || '@example.org', 'seen on ward ' || i % 17 || ', no complaint, to be seen again in ' || i % 12 || ' weeks',
        timestamptz '2026-01-01 08:00:00+00' + i * interval '7 seconds'
 FROM generate_series(1, 1000000) AS i;
+ALTER TABLE patients ADD PRIMARY KEY (id);
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO bench;";
 
-/// Refuses what no client here does: the price of looking, without a masked byte.
-const RULES: &str = "name: bench-rules
+const HEAD: &str = "name: bench
 applies: { services: [\"*\"], identities: [\"*\"] }
 default: allow
 uncertain: deny
-rules:
+";
+
+/// Refuses what no client here does: the price of looking, without a masked byte.
+pub(super) const RULES: &str = "rules:
   - name: no-destructive
     when: 'effects.exists(e, e in [\"drop\", \"truncate\", \"delete_without_where\", \"server_file\", \"program\"])'
     then: deny
     message: \"destructive statements are refused\"
 ";
 
-/// The same, with a column masked by where it comes from and detectors over every other text.
+/// Three columns of six, masked by where they come from.
 const MASKS: &str = "mask:
   - columns: [\"patients.ssn\"]
     with: { partial: { keep_last: 4 } }
-  - detect: [us_ssn, email]
+  - columns: [\"patients.email\"]
+    with: redact
+  - columns: [\"patients.visited\"]
+    with: { generalise: year }
+";
+
+/// And every other text searched.
+const DETECTORS: &str = "  - detect: [us_ssn, email]
     with: redact
 ";
+
+/// A row whose values show whether an endpoint masks.
+const ROW: &str = "SELECT ssn, email, visited FROM patients WHERE id = 17";
 
 /// This program, optimised: the copying proxy must not be slowed down by a debug build.
 pub(super) fn copier(workspace: &Workspace) -> Result<PathBuf> {
@@ -104,33 +117,72 @@ pub(super) fn endpoints(
         name: Endpoint::BASE,
         port: server.port,
         process: None,
+        masks: false,
     }];
     endpoints.push(copy(copier, server.port, &place, cleanup)?);
-    let masks = format!("{RULES}{MASKS}");
+    // The first three differ in masks alone, and are what masks are compared over.
     for (name, policy, durability) in [
-        ("interdict, empty policy", None, "{ batch: 50ms }"),
-        ("interdict, rules + strict audit", Some(RULES), "strict"),
+        (Endpoint::UNMASKED, "", BATCH),
+        ("interdict, masks", MASKS, BATCH),
         (
-            "interdict, rules + strict + masks",
-            Some(masks.as_str()),
+            "interdict, masks + detectors",
+            &format!("{MASKS}{DETECTORS}"),
+            BATCH,
+        ),
+        ("interdict, rules + strict audit", RULES, "strict"),
+        (
+            "interdict, rules + strict + masks + detectors",
+            &format!("{MASKS}{DETECTORS}{RULES}"),
             "strict",
         ),
     ] {
-        endpoints.push(interdict(
-            binary,
+        let setting = Setting {
             name,
             policy,
             durability,
-            server.port,
-            &place,
-            cleanup,
-        )?);
+        };
+        endpoints.push(interdict(binary, &setting, server.port, &place, cleanup)?);
+    }
+    for endpoint in &endpoints {
+        check(&server, endpoint)?;
     }
     Ok((server, endpoints))
 }
 
+/// Audit records are written 50 ms late at most, and nothing waits for them.
+pub(super) const BATCH: &str = "{ batch: 50ms }";
+
+/// How one daemon differs from the others.
+struct Setting<'a> {
+    name: &'static str,
+    /// Beside its head; empty for no policy at all.
+    policy: &'a str,
+    durability: &'a str,
+}
+
+/// A figure is worth nothing if what should be masked is not, or the other way round.
+fn check(server: &Postgres, endpoint: &Endpoint) -> Result<()> {
+    let row = |port: u16| {
+        let mut psql = server.program("psql");
+        psql.env("PGSSLMODE", "disable")
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"])
+            .args(["-U", USER, "-d", DATABASE, "-p", &port.to_string(), "-c", ROW]);
+        ui::output(&mut psql)
+    };
+    let (plain, seen) = (row(server.port)?, row(endpoint.port)?);
+    let masked = plain
+        .trim()
+        .split('|')
+        .zip(seen.trim().split('|'))
+        .all(|(a, b)| a != b);
+    if endpoint.masks != masked || !(masked || plain == seen) {
+        bail!("{} gives {} for {}", endpoint.name, seen.trim(), plain.trim());
+    }
+    Ok(())
+}
+
 fn copy(copier: &Path, upstream: u16, place: &Path, cleanup: &Cleanup) -> Result<Endpoint> {
-    let port = postgres::free_port()?;
+    let port = host::free_port()?;
     let log = place.join("copy.log");
     let mut child = Command::new(copier)
         .args([
@@ -159,29 +211,51 @@ fn copy(copier: &Path, upstream: u16, place: &Path, cleanup: &Cleanup) -> Result
         thread::sleep(Duration::from_millis(10));
     }
     Ok(Endpoint {
-        name: "copy",
+        name: Endpoint::COPY,
         port,
         process: Some(process),
+        masks: false,
     })
 }
 
 fn interdict(
     binary: &Path,
-    name: &'static str,
-    policy: Option<&str>,
-    durability: &str,
+    setting: &Setting<'_>,
     upstream: u16,
     place: &Path,
     cleanup: &Cleanup,
 ) -> Result<Endpoint> {
-    let port = postgres::free_port()?;
-    let home = place.join(format!("interdict-{port}"));
+    let Setting {
+        name,
+        policy,
+        durability,
+    } = *setting;
+    let home = place.join(format!("interdict-{}", name.replace(' ', "-")));
     fs::create_dir(&home)?;
-    let policies = if let Some(policy) = policy {
-        fs::write(home.join("policy.yaml"), policy)?;
-        "[\"policy.yaml\"]"
-    } else {
+    let (mut daemon, mut endpoint) = recording(binary, upstream, &home, policy, durability, FRAMES)?;
+    cleanup.add("interdict did not stop well", move || daemon.stop());
+    endpoint.name = name;
+    Ok(endpoint)
+}
+
+/// What the settings have if nothing is said.
+const FRAMES: &str = "{ statement: 1048576 }";
+
+/// A daemon of its own below `home`, whose record is kept in a certain way. Who starts it stops it.
+pub(super) fn recording(
+    binary: &Path,
+    upstream: u16,
+    home: &Path,
+    policy: &str,
+    durability: &str,
+    frames: &str,
+) -> Result<(Daemon, Endpoint)> {
+    let port = host::free_port()?;
+    let policies = if policy.is_empty() {
         "[]"
+    } else {
+        fs::write(home.join("policy.yaml"), format!("{HEAD}{policy}"))?;
+        "[\"policy.yaml\"]"
     };
     let settings = home.join("interdict.yaml");
     fs::write(
@@ -196,27 +270,19 @@ policies: {policies}
 audit:
   directory: audit
   durability: {durability}
+  frames: {frames}
+authority: none
 kernel: {{ mode: off }}
 admin: {{ socket: admin.sock }}
 "
         ),
     )?;
-    let mut daemon = Daemon::start(binary, &settings, home.join("log"))?;
-    let process = daemon.id();
-    cleanup.add("interdict did not stop well", move || daemon.stop());
-    Ok(Endpoint {
-        name,
+    let daemon = Daemon::start(binary, &settings, home.join("log"))?;
+    let endpoint = Endpoint {
+        name: "interdict",
         port,
-        process: Some(process),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_has_as_many_rows_as_are_counted() {
-        assert!(PATIENTS.contains(&format!("generate_series(1, {ROWS})")));
-    }
+        process: Some(daemon.id()),
+        masks: policy.contains(MASKS),
+    };
+    Ok((daemon, endpoint))
 }

@@ -19,14 +19,18 @@ pub(super) struct Reader {
     pub(super) line: String,
 }
 
-/// DuckDB's command line, Python's DuckDB, or our own reader.
+/// The statements, in order.
+const STATEMENTS: &str = "SELECT seq, identity, decision, rule, masked_cells AS masked, \"rows\", statement \
+     FROM read_parquet('PLACE/statements/*/*.parquet') ORDER BY seq";
+
+/// What shows the statements.
 pub(super) fn reader(binary: &Path, directory: &Path) -> Reader {
-    let query = |place: &str| {
-        format!(
-            "SELECT seq, identity, decision, rule, masked_cells AS masked, \"rows\", statement \
-             FROM read_parquet('{place}/statements/*/*.parquet') ORDER BY seq"
-        )
-    };
+    asking(binary, directory, STATEMENTS, "statements")
+}
+
+/// DuckDB's command line, Python's DuckDB, or our own reader of one table. `query`: with `PLACE` for the audit's directory.
+pub(super) fn asking(binary: &Path, directory: &Path, query: &str, table: &str) -> Reader {
+    let query = |place: &str| query.replace("PLACE", place);
     let (asked, shown) = (query(&directory.display().to_string()), query("audit"));
     if let Some(duckdb) = host::program("duckdb") {
         let mut command = Command::new(duckdb);
@@ -49,10 +53,10 @@ pub(super) fn reader(binary: &Path, directory: &Path) -> Reader {
         };
     }
     let mut command = Command::new(binary);
-    command.args(["audit", "scan"]).arg(directory);
+    command.args(["audit", "rows", "--table", table]).arg(directory);
     Reader {
         command,
-        line: "interdict audit scan audit".into(),
+        line: format!("interdict audit rows --table {table} audit"),
     }
 }
 

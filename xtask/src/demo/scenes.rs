@@ -1,26 +1,30 @@
 //! What is shown, one thing after another, and what each must prove.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
 use super::audit;
-use super::clinic::{AGENT, DATABASE, DESTRUCTION, QUESTION, SECRETS};
+use super::clinic::{DESTRUCTION, NAMES, QUESTION, SECRETS};
 use super::stage::{Stage, Way};
 use crate::ui::Style;
 
 /// The play, and what was seen in it.
 pub(super) struct Show<'a> {
     stage: &'a Stage,
-    /// What was claimed, and whether it was so.
-    claims: Vec<(&'static str, bool)>,
+    claims: Claims,
 }
+
+/// What was claimed, and whether it was so.
+#[derive(Default)]
+pub(super) struct Claims(Vec<(&'static str, bool)>);
 
 /// What a command said.
 pub(super) struct Answer {
     /// Standard output, then standard error.
     pub(super) text: String,
-    succeeded: bool,
+    pub(super) succeeded: bool,
 }
 
 impl Answer {
@@ -48,10 +52,10 @@ impl Answer {
 }
 
 impl<'a> Show<'a> {
-    pub(super) const fn new(stage: &'a Stage) -> Self {
+    pub(super) fn new(stage: &'a Stage) -> Self {
         Self {
             stage,
-            claims: Vec::new(),
+            claims: Claims::default(),
         }
     }
 
@@ -61,29 +65,22 @@ impl<'a> Show<'a> {
         self.masked()?;
         self.refused()?;
         self.recorded()?;
-        self.verified()
+        heading("5. Whether the record was touched");
+        self.claims.verified(&self.stage.binary, &self.stage.audit)
     }
 
     /// What was proven; whether all of it was.
     pub(super) fn verdict(&self) -> bool {
-        heading("What this showed");
-        for (claim, held) in &self.claims {
-            let mark = if *held {
-                Style::Green.paint("yes")
-            } else {
-                Style::Red.paint("NO ")
-            };
-            println!("  {mark}  {claim}");
-        }
-        println!();
-        self.claims.iter().all(|(_, held)| *held)
+        self.claims.verdict()
     }
 
     fn directly(&mut self) -> Result<()> {
-        heading("1. What the database holds: psql, outside the agents' cgroup");
-        let port = self.stage.server.port;
-        let answer = Self::ask(self.stage.psql_directly(), port, QUESTION)?;
-        self.claim(
+        heading(&format!(
+            "1. What the database holds: {}, outside the agents' cgroup",
+            self.stage.server.terms().client
+        ));
+        let answer = self.ask(self.stage.client_directly()?, self.stage.server.port(), QUESTION)?;
+        self.claims.add(
             "asked directly, the database answers in clear",
             answer.succeeded && answer.reveals(),
         );
@@ -95,9 +92,9 @@ impl<'a> Show<'a> {
             Way::Kernel(_) => "2. The same command, same address, inside the agents' cgroup",
             Way::Listener(_) => "2. The same command, on interdict's own port",
         });
-        let answer = Self::ask(self.stage.psql_as_agent(), self.stage.agent_port(), QUESTION)?;
-        let complete = answer.text.contains("Ida Lindqvist") && answer.text.contains("(4 rows)");
-        self.claim(
+        let answer = self.ask(self.stage.client_as_agent()?, self.stage.agent_port(), QUESTION)?;
+        let complete = NAMES.iter().all(|name| answer.text.contains(name));
+        self.claims.add(
             "the agent gets its rows, and none of the protected values",
             answer.succeeded && complete && !answer.reveals(),
         );
@@ -106,11 +103,16 @@ impl<'a> Show<'a> {
 
     fn refused(&mut self) -> Result<()> {
         heading("3. A destructive statement, from the agent that owns the table");
-        let answer = Self::ask(self.stage.psql_as_agent(), self.stage.agent_port(), DESTRUCTION)?;
-        let taught = answer.text.contains("ERROR:") && answer.text.contains("HINT:");
-        let count = self.stage.server.run(DATABASE, "SELECT count(*) FROM payments");
+        let answer = self.ask(
+            self.stage.client_as_agent()?,
+            self.stage.agent_port(),
+            DESTRUCTION,
+        )?;
+        let taught = answer.text.contains("rule no-destructive")
+            && answer.text.contains(self.stage.server.terms().hint);
+        let count = self.stage.server.run("SELECT count(*) FROM payments");
         let there = count.is_ok_and(|count| count.trim() == "2");
-        self.claim(
+        self.claims.add(
             "the DROP is refused with a message and a hint, and the table is there",
             !answer.succeeded && taught && there,
         );
@@ -125,41 +127,57 @@ impl<'a> Show<'a> {
         let answer = audit::read_until(&mut reader, whole)?;
         print!("{}", answer.text);
         let whole = whole(&answer);
-        self.claim(
+        self.claims.add(
             "both statements are on record, without a protected value",
             answer.succeeded && whole && !answer.reveals(),
         );
         Ok(())
     }
 
-    fn verified(&mut self) -> Result<()> {
-        heading("5. Whether the record was touched");
-        command_line("interdict audit verify audit");
-        let mut verify = Command::new(&self.stage.binary);
-        let answer = Answer::of(verify.args(["audit", "verify"]).arg(&self.stage.audit))?;
-        print!("{}", answer.text);
-        self.claim("the chain of records is sound", answer.succeeded);
-        Ok(())
-    }
-
-    fn ask(mut psql: Command, port: u16, statement: &str) -> Result<Answer> {
-        command_line(&format!(
-            "psql -h 127.0.0.1 -p {port} -U {AGENT} {DATABASE} -c '{statement}'"
-        ));
-        let answer = Answer::of(psql.args(["-c", statement]))?;
+    fn ask(&self, mut client: Command, port: u16, statement: &str) -> Result<Answer> {
+        let terms = self.stage.server.terms();
+        command_line(&format!("{} {} '{statement}'", terms.line(port), terms.statement));
+        let answer = Answer::of(client.args([terms.statement, statement]))?;
         print!("{}", answer.text);
         Ok(answer)
     }
+}
 
-    fn claim(&mut self, claim: &'static str, held: bool) {
-        self.claims.push((claim, held));
+impl Claims {
+    pub(super) fn add(&mut self, claim: &'static str, held: bool) {
+        self.0.push((claim, held));
+    }
+
+    /// The last scene: the record as a whole.
+    pub(super) fn verified(&mut self, binary: &Path, directory: &Path) -> Result<()> {
+        command_line("interdict audit verify audit");
+        let mut verify = Command::new(binary);
+        let answer = Answer::of(verify.args(["audit", "verify"]).arg(directory))?;
+        print!("{}", answer.text);
+        self.add("the chain of records is sound", answer.succeeded);
+        Ok(())
+    }
+
+    /// What was proven; whether all of it was.
+    pub(super) fn verdict(&self) -> bool {
+        heading("What this showed");
+        for (claim, held) in &self.0 {
+            let mark = if *held {
+                Style::Green.paint("yes")
+            } else {
+                Style::Red.paint("NO ")
+            };
+            println!("  {mark}  {claim}");
+        }
+        println!();
+        self.0.iter().all(|(_, held)| *held)
     }
 }
 
-fn heading(text: &str) {
+pub(super) fn heading(text: &str) {
     println!("\n{}\n", Style::Cyan.paint(text));
 }
 
-fn command_line(line: &str) {
+pub(super) fn command_line(line: &str) {
     println!("{}", Style::Bold.paint(&format!("$ {line}")));
 }

@@ -7,11 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::clinic;
+use super::server::{Kind, Server};
 use crate::cgroup::Cgroup;
 use crate::cleanup::Cleanup;
 use crate::daemon::Daemon;
-use crate::postgres::{self, Postgres};
 use crate::workspace::Workspace;
 use crate::{host, ui};
 
@@ -21,7 +20,7 @@ const PINS: &str = "/sys/fs/bpf/interdict";
 /// Everything is up.
 pub(super) struct Stage {
     pub(super) binary: PathBuf,
-    pub(super) server: Postgres,
+    pub(super) server: Server,
     pub(super) audit: PathBuf,
     pub(super) way: Way,
     /// The daemon's process.
@@ -39,50 +38,29 @@ pub(super) enum Way {
 
 impl Stage {
     /// Builds it up; all of it is undone by `cleanup`.
-    pub(super) fn set(workspace: &Workspace, binary: &Path, cleanup: &Cleanup) -> Result<Self> {
+    pub(super) fn set(workspace: &Workspace, kind: Kind, binary: &Path, cleanup: &Cleanup) -> Result<Self> {
         let started = Instant::now();
-        let place = tempfile::Builder::new()
-            .prefix("interdict-demo-")
-            .tempdir()?
-            .keep();
-        let removed = place.clone();
-        cleanup.add("the temporary directory stays", move || {
-            Ok(fs::remove_dir_all(removed)?)
-        });
-        postgres::check_place(&place)?;
+        let place = place(cleanup)?;
+        let server = Server::start(kind, &place, cleanup)?;
+        ui::done(
+            &format!("{} with a small clinic in it", kind.terms().name),
+            started.elapsed(),
+        );
 
-        let server = Postgres::start(&place, clinic::HBA, "")?;
-        let stopped = server.clone();
-        cleanup.add("PostgreSQL runs on", move || stopped.stop());
-        server.run("postgres", &clinic::roles())?;
-        server.run("postgres", &format!("CREATE DATABASE {}", clinic::DATABASE))?;
-        server.run(clinic::DATABASE, clinic::TABLES)?;
-        ui::done("PostgreSQL with a small clinic in it", started.elapsed());
-
-        let way = Self::way(cleanup)?;
+        let way = Self::way(kind, cleanup)?;
         let audit = place.join("audit");
         let settings = place.join("interdict.yaml");
         fs::write(
             &settings,
-            Self::settings(&way, server.port, &workspace.root.join("policies/hipaa-phi.yaml"))?,
+            Self::settings(
+                &way,
+                kind.terms().protocol,
+                server.port(),
+                &workspace.root.join("policies/hipaa-phi.yaml"),
+            )?,
         )?;
-        let started = Instant::now();
-        if let Way::Kernel(_) = way {
-            let (binary, settings) = (binary.to_owned(), settings.clone());
-            // After the daemon: what is pinned outlives it on purpose.
-            cleanup.add(
-                "programs stay attached (`interdict detach` removes them)",
-                move || {
-                    let mut detach = Command::new(binary);
-                    detach.args(["detach", "--force", "--config"]).arg(settings);
-                    ui::output(&mut detach).map(drop)
-                },
-            );
-        }
-        let mut daemon = Daemon::start(binary, &settings, place.join("interdict.log"))?;
-        let process = daemon.id();
-        cleanup.add("interdict did not stop well", move || daemon.stop());
-        ui::done("interdict is ready", started.elapsed());
+        let redirected = matches!(way, Way::Kernel(_));
+        let process = start_daemon(binary, &settings, &place, redirected, cleanup)?;
         Ok(Self {
             binary: binary.to_owned(),
             server,
@@ -93,27 +71,14 @@ impl Stage {
         })
     }
 
-    fn way(cleanup: &Cleanup) -> Result<Way> {
-        let refused = host::kernel_refuses().or_else(|| {
-            pinned(Path::new(PINS)).then(|| {
-                format!(
-                    "interdict is at work on this host already ({PINS}); `interdict detach` would end that"
-                )
-            })
-        });
-        if let Some(why) = refused {
-            ui::warn("the redirect in the kernel can't be shown here:");
-            ui::warn(&why);
-            ui::warn("psql connects to an explicit port of interdict instead; all else is the same");
-            return Ok(Way::Listener(postgres::free_port()?));
+    fn way(kind: Kind, cleanup: &Cleanup) -> Result<Way> {
+        match enrolled(kind.terms().client, cleanup)? {
+            Some(cgroup) => Ok(Way::Kernel(cgroup)),
+            None => Ok(Way::Listener(host::free_port()?)),
         }
-        let cgroup = Cgroup::create(&format!("interdict-demo-{}", id()))?;
-        let removed = cgroup.clone();
-        cleanup.add("the cgroup stays", move || removed.remove());
-        Ok(Way::Kernel(cgroup))
     }
 
-    fn settings(way: &Way, server: u16, policy: &Path) -> Result<String> {
+    fn settings(way: &Way, protocol: &str, server: u16, policy: &Path) -> Result<String> {
         let policy = policy.to_str().context("the workspace's path is not text")?;
         let (mode, workloads, listen) = match way {
             Way::Kernel(cgroup) => {
@@ -132,7 +97,7 @@ impl Stage {
         Ok(format!(
             "services:
   - name: clinic
-    protocol: postgres
+    protocol: {protocol}
     destinations: [\"127.0.0.1:{server}\"]
 {listen}    upstream: {{ address: \"127.0.0.1:{server}\", tls: disable }}
 {workloads}policies: [\"{policy}\"]
@@ -146,52 +111,31 @@ admin: {{ socket: admin.sock }}
         ))
     }
 
-    /// psql as anybody has it, outside the cgroup.
-    pub(super) fn psql_directly(&self) -> Command {
-        self.with_login(self.server.program("psql"), self.server.port)
+    /// The client as anybody has it, outside the cgroup.
+    pub(super) fn client_directly(&self) -> Result<Command> {
+        self.client(None, self.server.port())
     }
 
-    /// The same psql as the agent runs it.
-    pub(super) fn psql_as_agent(&self) -> Command {
+    /// The same client as the agent runs it.
+    pub(super) fn client_as_agent(&self) -> Result<Command> {
         match &self.way {
-            Way::Kernel(cgroup) => self.with_login(self.server.program_in(cgroup, "psql"), self.server.port),
-            Way::Listener(port) => self.with_login(self.server.program("psql"), *port),
+            Way::Kernel(cgroup) => self.client(Some(cgroup), self.server.port()),
+            Way::Listener(port) => self.client(None, *port),
         }
+    }
+
+    fn client(&self, cgroup: Option<&Cgroup>, port: u16) -> Result<Command> {
+        let mut client = self.server.client(cgroup, port)?;
+        client.current_dir(&self.place);
+        Ok(client)
     }
 
     /// The port that the agent names.
     pub(super) fn agent_port(&self) -> u16 {
         match &self.way {
-            Way::Kernel(_) => self.server.port,
+            Way::Kernel(_) => self.server.port(),
             Way::Listener(port) => *port,
         }
-    }
-
-    fn with_login(&self, mut psql: Command, port: u16) -> Command {
-        psql.env("PGPASSWORD", clinic::PASSWORD)
-            .current_dir(&self.place)
-            .args([
-                "-X",
-                "-P",
-                "pager=off",
-                "-P",
-                "border=2",
-                "-P",
-                "linestyle=unicode",
-                "-P",
-                "null=NULL",
-            ])
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-                "-U",
-                clinic::AGENT,
-                "-d",
-                clinic::DATABASE,
-            ]);
-        psql
     }
 
     /// Says how to go on by hand, and how to end it.
@@ -217,30 +161,86 @@ admin: {{ socket: admin.sock }}
                 daemon = self.daemon,
             ),
         )?;
-        let login = |port: u16| {
-            format!(
-                "env PGPASSWORD={} psql -h 127.0.0.1 -p {port} -U {} {}",
-                clinic::PASSWORD,
-                clinic::AGENT,
-                clinic::DATABASE
-            )
-        };
+        let login = |port: u16| self.server.terms().line_with_password(port);
         let agent = match &self.way {
             Way::Kernel(cgroup) => format!(
                 "sh -c 'echo $$ >{}/cgroup.procs && exec {}'",
                 cgroup.directory().display(),
-                login(self.server.port)
+                login(self.server.port())
             ),
             Way::Listener(port) => login(*port),
         };
         println!(
-            "\nStill running. Directly:\n  {}\nAs the agent:\n  {agent}\nWhat was recorded:\n  {binary} audit scan {}\nEnd it all:\n  sh {}",
-            login(self.server.port),
+            "\nStill running. Directly:\n  {}\nAs the agent:\n  {agent}\nWhat was recorded:\n  {binary} audit rows {}\nEnd it all:\n  sh {}",
+            login(self.server.port()),
             self.audit.display(),
             stop.display(),
         );
         Ok(())
     }
+}
+
+/// A folder for all of it, removed by `cleanup`.
+pub(super) fn place(cleanup: &Cleanup) -> Result<PathBuf> {
+    let place = tempfile::Builder::new()
+        .prefix("interdict-demo-")
+        .tempdir()?
+        .keep();
+    let removed = place.clone();
+    cleanup.add("the temporary directory stays", move || {
+        Ok(fs::remove_dir_all(removed)?)
+    });
+    Ok(place)
+}
+
+/// The agents' cgroup, removed by `cleanup`; none, with a word why, where the redirect in the kernel can't be shown.
+/// `client`: who connects to a port of interdict's own then.
+pub(super) fn enrolled(client: &str, cleanup: &Cleanup) -> Result<Option<Cgroup>> {
+    let refused = host::kernel_refuses().or_else(|| {
+        pinned(Path::new(PINS)).then(|| {
+            format!("interdict is at work on this host already ({PINS}); `interdict detach` would end that")
+        })
+    });
+    if let Some(why) = refused {
+        ui::warn("the redirect in the kernel can't be shown here:");
+        ui::warn(&why);
+        ui::warn(&format!(
+            "{client} connects to an explicit port of interdict instead; all else is the same"
+        ));
+        return Ok(None);
+    }
+    let cgroup = Cgroup::create(&format!("interdict-demo-{}", id()))?;
+    let removed = cgroup.clone();
+    cleanup.add("the cgroup stays", move || removed.remove());
+    Ok(Some(cgroup))
+}
+
+/// Starts the daemon, stopped by `cleanup`; its process. `redirected`: the kernel is part of it.
+pub(super) fn start_daemon(
+    binary: &Path,
+    settings: &Path,
+    place: &Path,
+    redirected: bool,
+    cleanup: &Cleanup,
+) -> Result<u32> {
+    let started = Instant::now();
+    if redirected {
+        let (binary, settings) = (binary.to_owned(), settings.to_owned());
+        // After the daemon: what is pinned outlives it on purpose.
+        cleanup.add(
+            "programs stay attached (`interdict detach` removes them)",
+            move || {
+                let mut detach = Command::new(binary);
+                detach.args(["detach", "--force", "--config"]).arg(settings);
+                ui::output(&mut detach).map(drop)
+            },
+        );
+    }
+    let mut daemon = Daemon::start(binary, settings, place.join("interdict.log"))?;
+    let process = daemon.id();
+    cleanup.add("interdict did not stop well", move || daemon.stop());
+    ui::done("interdict is ready", started.elapsed());
+    Ok(process)
 }
 
 /// Whether anything is pinned below a folder; folders alone are what a removal may leave.
@@ -272,9 +272,9 @@ mod tests {
 
     #[test]
     fn settings_name_the_port_that_the_agent_uses() -> Result<()> {
-        let text = Stage::settings(&Way::Listener(16_432), 5_432, Path::new("/p.yaml"))?;
+        let text = Stage::settings(&Way::Listener(16_432), "mysql", 5_432, Path::new("/p.yaml"))?;
         assert!(text.contains("listen: \"127.0.0.1:16432\"") && text.contains("mode: off"));
-        assert!(text.contains("address: \"127.0.0.1:5432\""));
+        assert!(text.contains("address: \"127.0.0.1:5432\"") && text.contains("protocol: mysql\n"));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::debian;
-use crate::{host, postgres};
+use crate::{host, mariadb, postgres};
 
 /// One thing, how Debian calls it, and how to see whether it is there.
 pub(crate) struct Need {
@@ -67,6 +67,13 @@ const NEEDS: &[Need] = &[
         || std::env::var_os("LIBCLANG_PATH").is_some_and(|named| Path::new(&named).is_dir()),
     ),
     need(
+        "chromium",
+        "Chromium",
+        "tests of the console",
+        When::Always,
+        || has("chromium") || has("chromium-browser") || has("google-chrome"),
+    ),
+    need(
         "bpftool",
         "bpftool",
         "looking at what the kernel has loaded",
@@ -88,11 +95,82 @@ const NEEDS: &[Need] = &[
         || has("psql"),
     ),
     need(
+        "mariadb-server",
+        "MariaDB's server",
+        "demo and tests",
+        When::Always,
+        mariadb::is_here,
+    ),
+    need(
+        "mariadb-client",
+        "MariaDB's client",
+        "demo and tests",
+        When::Always,
+        || has("mariadb") && has("mariadb-admin"),
+    ),
+    need(
+        "libmariadb-dev",
+        "MariaDB's client library with headers",
+        "tests with Python's drivers that are built from source",
+        When::Always,
+        || has("mariadb_config"),
+    ),
+    need(
+        "python3-dev",
+        "Python's headers",
+        "tests with Python's drivers that are built from source",
+        When::Always,
+        || {
+            crate::ui::succeeds(Command::new("python3").args([
+                "-c",
+                "import os, sysconfig; open(os.path.join(sysconfig.get_path('include'), 'Python.h')).close()",
+            ]))
+        },
+    ),
+    need(
         "python3-venv",
         "Python 3 with venv",
-        "tests with Python's drivers",
+        "tests with Python's clients, and the demo with HTTP",
         When::Always,
         || crate::ui::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+    ),
+    need("curl", "curl", "demo and tests with HTTP", When::Always, || {
+        has("curl")
+    }),
+    need(
+        "openssl",
+        "openssl's command",
+        "certificates of the demo and of tests",
+        When::Always,
+        || has("openssl"),
+    ),
+    need(
+        "nginx-light",
+        "nginx with HTTP/2",
+        "tests with HTTP",
+        When::Always,
+        || has("nginx"),
+    ),
+    need("rsyslog", "rsyslogd", "tests of streams", When::Always, || {
+        has("rsyslogd")
+    }),
+    need(
+        "nghttp2-client",
+        "h2load",
+        "tests with HTTP/2",
+        When::Always,
+        || has("h2load"),
+    ),
+    need("brotli", "brotli", "tests with HTTP", When::Always, || {
+        has("brotli")
+    }),
+    need("zstd", "zstd", "tests with HTTP", When::Always, || has("zstd")),
+    need(
+        "bzip2",
+        "bzip2",
+        "unpacking PostgreSQL's regression scripts",
+        When::Always,
+        || has("bzip2"),
     ),
     need(
         "rustc-web",

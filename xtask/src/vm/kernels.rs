@@ -10,8 +10,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::apt::{Apt, Archive};
 use super::version;
+use crate::apt::{Apt, Archive};
 use crate::ui;
 
 /// How many versions of a line are tried: an archive's index may name files that it no longer has.

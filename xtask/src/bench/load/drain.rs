@@ -9,8 +9,23 @@ use anyhow::{Context as _, Result, bail};
 /// ReadyForQuery outside a transaction: the last message of every answer.
 const READY: [u8; 6] = *b"Z\0\0\0\x05I";
 
+/// How a result is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bench) enum Form {
+    /// By a simple query: as text, or whatever a `COPY` says itself.
+    Simple,
+    /// By the extended protocol, every column in its binary form.
+    Binary,
+}
+
 /// Bytes of the answer and the time from asking to its end.
-pub(super) fn read(port: u16, user: &str, database: &str, statement: &str) -> Result<(u64, Duration)> {
+pub(super) fn read(
+    port: u16,
+    user: &str,
+    database: &str,
+    statement: &str,
+    form: Form,
+) -> Result<(u64, Duration)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_mins(1)))?;
@@ -23,12 +38,27 @@ pub(super) fn read(port: u16, user: &str, database: &str, statement: &str) -> Re
     stream.write_all(&framed(None, &body)?)?;
     let mut buffer = vec![0; 1 << 20];
     drain(&mut stream, &mut buffer)?;
-    let mut text = statement.as_bytes().to_vec();
-    text.push(0);
+    let question = question(statement, form)?;
     let started = Instant::now();
-    stream.write_all(&framed(Some(b'Q'), &text)?)?;
+    stream.write_all(&question)?;
     let bytes = drain(&mut stream, &mut buffer)?;
     Ok((bytes, started.elapsed()))
+}
+
+fn question(statement: &str, form: Form) -> Result<Vec<u8>> {
+    let text = [statement.as_bytes(), &[0]].concat();
+    if form == Form::Simple {
+        return framed(Some(b'Q'), &text);
+    }
+    // No names, no parameters; one format, which is for all columns: 1, binary; no limit of rows.
+    let parts = [
+        framed(Some(b'P'), &[&[0], text.as_slice(), &[0, 0]].concat())?,
+        framed(Some(b'B'), &[0, 0, 0, 0, 0, 0, 0, 1, 0, 1])?,
+        framed(Some(b'D'), b"P\0")?,
+        framed(Some(b'E'), &[0; 5])?,
+        framed(Some(b'S'), &[])?,
+    ];
+    Ok(parts.concat())
 }
 
 fn framed(tag: Option<u8>, body: &[u8]) -> Result<Vec<u8>> {
@@ -87,6 +117,15 @@ mod tests {
                 answer.len() as u64
             );
         }
+        Ok(())
+    }
+
+    #[test]
+    fn questions_are_framed() -> Result<()> {
+        assert_eq!(question("x", Form::Simple)?, b"Q\0\0\0\x06x\0");
+        let asked = question("x", Form::Binary)?;
+        assert!(asked.starts_with(b"P\0\0\0\x09\0x\0\0\0B\0\0\0\x0e"));
+        assert!(asked.ends_with(b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04"));
         Ok(())
     }
 

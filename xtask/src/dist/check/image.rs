@@ -275,7 +275,7 @@ impl Stage {
         ui::output(Command::new(&binary).args(["audit", "verify"]).arg(&audit))?;
         let rows = ui::output(
             Command::new(&binary)
-                .args(["audit", "scan"])
+                .args(["audit", "rows"])
                 .arg(&audit)
                 .args(["--table", "sessions", "--json"]),
         )?;

@@ -9,26 +9,35 @@ use anyhow::{Result, bail, ensure};
 
 use crate::{host, ui};
 
-/// Signs everything that is fetched.
+/// Signs everything that is fetched (package debian-archive-keyring).
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Which of Debian's archives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Archive {
+pub(crate) enum Archive {
     Main,
     Security,
 }
 
 /// One set of sources.
-pub(super) struct Apt {
+pub(crate) struct Apt {
     configuration: PathBuf,
 }
 
 impl Apt {
-    /// Prepares `directory` for these archives and suites.
-    pub(super) fn open(directory: &Path, archives: &[(Archive, &str)]) -> Result<Self> {
+    /// Prepares `directory` for packages of these archives and suites.
+    pub(crate) fn open(directory: &Path, archives: &[(Archive, &str)]) -> Result<Self> {
+        Self::prepare(directory, "deb", archives)
+    }
+
+    /// The same for what the packages are made from.
+    pub(crate) fn of_sources(directory: &Path, archives: &[(Archive, &str)]) -> Result<Self> {
+        Self::prepare(directory, "deb-src", archives)
+    }
+
+    fn prepare(directory: &Path, kind: &str, archives: &[(Archive, &str)]) -> Result<Self> {
         if host::program("apt-get").is_none() {
-            bail!("kernels are fetched with apt, which this machine has not");
+            bail!("this is fetched with apt, which this machine has not");
         }
         ensure!(
             Path::new(KEYRING).is_file(),
@@ -42,7 +51,7 @@ impl Apt {
         for (archive, suite) in archives {
             writeln!(
                 sources,
-                "deb [arch=amd64 signed-by={KEYRING}] {} {suite} main",
+                "{kind} [arch=amd64 signed-by={KEYRING}] {} {suite} main",
                 mirrors.of(*archive)
             )?;
         }
@@ -60,7 +69,7 @@ impl Apt {
     }
 
     /// Fetches the lists. Any that can't be had or checked is an error.
-    pub(super) fn update(&self, suite: &str) -> Result<()> {
+    pub(crate) fn update(&self, suite: &str) -> Result<()> {
         ui::step(
             &format!("package lists of {suite}"),
             self.command("apt-get")
@@ -69,13 +78,13 @@ impl Apt {
     }
 
     /// All packages whose name begins like this.
-    pub(super) fn names(&self, prefix: &str) -> Result<Vec<String>> {
+    pub(crate) fn names(&self, prefix: &str) -> Result<Vec<String>> {
         let listed = ui::output(self.command("apt-cache").args(["pkgnames", prefix]))?;
         Ok(listed.lines().map(str::to_owned).collect())
     }
 
     /// Fetches packages, checked by apt against the signed lists.
-    pub(super) fn download(&self, packages: &[String], into: &Path) -> Result<Vec<PathBuf>> {
+    pub(crate) fn download(&self, packages: &[String], into: &Path) -> Result<Vec<PathBuf>> {
         ui::step(
             &packages.join(", "),
             self.command("apt-get")
@@ -99,6 +108,42 @@ impl Apt {
         );
         Ok(files)
     }
+
+    /// The versions of a package, as the lists have them: newest first.
+    pub(crate) fn versions(&self, package: &str) -> Result<Vec<String>> {
+        let listed = ui::output(self.command("apt-cache").args(["madison", package]))?;
+        Ok(versions(&listed))
+    }
+
+    /// Fetches what a source package's author made, without the distribution's changes, checked by apt likewise.
+    pub(crate) fn source(&self, package: &str, version: &str, into: &Path) -> Result<PathBuf> {
+        ui::step(
+            &format!("source of {package} {version}"),
+            self.command("apt-get").current_dir(into).args([
+                "source",
+                "--quiet",
+                "--download-only",
+                "--tar-only",
+                &format!("{package}={version}"),
+            ]),
+        )?;
+        for entry in fs::read_dir(into)? {
+            let path = entry?.path();
+            if path.to_string_lossy().contains(".orig.tar.") {
+                return Ok(path);
+            }
+        }
+        bail!("apt fetched no archive of {package} {version}");
+    }
+}
+
+/// The second fields of `name | version | where` lines.
+fn versions(listed: &str) -> Vec<String> {
+    listed
+        .lines()
+        .filter_map(|line| line.split('|').nth(1))
+        .map(|version| version.trim().to_owned())
+        .collect()
 }
 
 /// Read after the host's own settings, whose proxies stay in force. What the host does after an update is not for us.
@@ -171,6 +216,14 @@ impl Mirrors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_the_second_field() {
+        let listed = " postgresql-15 | 15.20-0+deb12u1 | http://mirror bookworm-security/main Sources\n\
+                      postgresql-15 | 15.18-0+deb12u1 | http://mirror bookworm/main Sources\n";
+        assert_eq!(versions(listed), ["15.20-0+deb12u1", "15.18-0+deb12u1"]);
+        assert!(versions("").is_empty());
+    }
 
     #[test]
     fn the_hosts_mirrors_are_used() {
