@@ -1,20 +1,23 @@
 //! The policies that apply to one session, compiled together.
 
+mod masks;
+mod subjects;
+
 use std::fmt;
 use std::sync::Arc;
 
-use interdict_masking::{Detection, Mask, Subject};
+use interdict_masking::Detection;
 use interdict_sql::Gap;
-use uuid::Uuid;
 
 use crate::condition::{Failure, Scope};
-use crate::document::{Lengths, Literals, Predicates, Uncertain, UnknownContent};
+use crate::document::{Literals, Predicates, Uncertain, UnknownContent};
 use crate::grant::Granted;
 use crate::opinion::Opinion;
-use crate::pattern::Pattern;
-use crate::policy::{ColumnRule, Policy, ProbeBudget, Rule, SubjectRule};
+use crate::policy::{Policy, ProbeBudget, Rule, SubjectRule};
 use crate::request::{Decision, Request, Verdict};
 use crate::watch::ResultWatch;
+
+pub use self::masks::ColumnMask;
 
 /// What applies to one session: cheap to clone, and unchanged for as long as it is kept.
 #[derive(Clone)]
@@ -47,19 +50,6 @@ struct Inner {
 pub(crate) struct Step {
     policy: usize,
     rule: usize,
-}
-
-/// The mask of one column.
-#[derive(Clone, Copy, Debug)]
-pub struct ColumnMask<'a> {
-    /// What is shown instead.
-    pub mask: &'a Mask,
-    /// `policy:pattern`, for the audit.
-    pub rule: &'a str,
-    /// What conditions on the column may say.
-    pub predicates: Predicates,
-    /// Whether the length of its values may be known.
-    pub shows_length: bool,
 }
 
 impl Effective {
@@ -166,25 +156,6 @@ impl Effective {
             lifted,
             ..(*self.0).clone()
         }))
-    }
-
-    /// The grant that lifts the masks of a column, if one does: then detectors don't look at it either.
-    pub fn lifted(&self, database: &str, schema: &str, table: &str, column: &str) -> Option<Uuid> {
-        let mut grants = self.0.lifted.iter();
-        let granted = grants.find(|granted| granted.shows(database, schema, table, column))?;
-        Some(granted.grant().id)
-    }
-
-    /// Whether any mask is lifted.
-    pub fn lifts_masks(&self) -> bool {
-        !self.0.lifted.is_empty()
-    }
-
-    fn lifts_as_named(&self, pattern: &str) -> bool {
-        self.0
-            .lifted
-            .iter()
-            .any(|granted| granted.shows_as_named(pattern))
     }
 
     /// The digest of the whole policy set that this was made from.
@@ -341,73 +312,6 @@ impl Effective {
         }
     }
 
-    /// The mask of a column, by the first entry that names it.
-    pub fn column_mask(
-        &self,
-        database: &str,
-        schema: &str,
-        table: &str,
-        column: &str,
-    ) -> Option<ColumnMask<'_>> {
-        if self.lifted(database, schema, table, column).is_some() {
-            return None;
-        }
-        self.find_mask(|rule| rule.pattern.matches(database, schema, table, column))
-    }
-
-    /// [`Self::column_mask`] where the schema is not known: any that a pattern names may be meant.
-    pub(crate) fn column_mask_anywhere(
-        &self,
-        database: &str,
-        schema: Option<&str>,
-        table: &str,
-        column: &str,
-    ) -> Option<ColumnMask<'_>> {
-        self.find_mask(|rule| {
-            rule.pattern.matches_name(column) && rule.pattern.could_match(database, schema, table)
-        })
-    }
-
-    fn find_mask(&self, names: impl Fn(&ColumnRule) -> bool) -> Option<ColumnMask<'_>> {
-        self.0.policies.iter().find_map(|policy| {
-            let rule = policy.columns.iter().find(|rule| names(rule))?;
-            Some(rule.of(policy))
-        })
-    }
-
-    /// The masks that could be meant by columns of this relation, in their order: each with its column as the policy has it, a
-    /// name or a glob.
-    pub fn columns_of(
-        &self,
-        database: &str,
-        schema: Option<&str>,
-        table: &str,
-    ) -> impl Iterator<Item = (&str, ColumnMask<'_>)> {
-        let rules = self
-            .0
-            .policies
-            .iter()
-            .flat_map(|policy| policy.columns.iter().map(move |rule| (policy, rule)));
-        rules
-            .filter(move |(_, rule)| {
-                rule.pattern.could_match(database, schema, table) && !self.lifts_as_named(rule.pattern.text())
-            })
-            .map(|(policy, rule)| (rule.pattern.column(), rule.of(policy)))
-    }
-
-    /// The masks of columns of any relation (`*.ssn`), in their order, each with its column as the policy has it: they hold for
-    /// what an API calls so, too.
-    pub fn columns_anywhere(&self) -> impl Iterator<Item = (&str, ColumnMask<'_>)> {
-        let rules = self
-            .0
-            .policies
-            .iter()
-            .flat_map(|policy| policy.columns.iter().map(move |rule| (policy, rule)));
-        rules
-            .filter(|(_, rule)| rule.pattern.is_anywhere() && !self.lifts_as_named(rule.pattern.text()))
-            .map(|(policy, rule)| (rule.pattern.column(), rule.of(policy)))
-    }
-
     /// What happens to bodies whose type is not understood: the strictest of the policies that apply.
     pub fn unknown_content(&self) -> UnknownContent {
         let policies = self.0.policies.iter().map(|policy| policy.unknown_content);
@@ -436,83 +340,6 @@ impl Effective {
                 .variables()
                 .contains(crate::condition::Variable::Parameters)
         })
-    }
-
-    /// Whether there is any mask for columns.
-    pub fn masks_columns(&self) -> bool {
-        self.0.policies.iter().any(|policy| !policy.columns.is_empty())
-    }
-
-    /// Whether any column pattern could name a column of this relation; without a schema, of any relation of that name.
-    /// A pattern such as `*.ssn` could name a column of every relation outside the server's own catalogues: whether it
-    /// does is for the catalogue to say.
-    pub fn may_mask_relation(&self, database: &str, schema: Option<&str>, table: &str) -> bool {
-        let mut columns = self.0.policies.iter().flat_map(|policy| &policy.columns);
-        columns.any(|rule| rule.pattern.could_match(database, schema, table))
-    }
-
-    /// Masks for values in JSON bodies: the pattern as the policy has it, and its mask.
-    pub fn json_masks(&self) -> impl Iterator<Item = (&str, &Mask)> {
-        let rules = self.0.policies.iter().flat_map(|policy| &policy.json);
-        rules
-            .filter(|rule| !self.lifts_as_named(rule.pattern.text()))
-            .map(|rule| (rule.pattern.text(), &*rule.mask))
-    }
-
-    /// Whether columns, or values of bodies, are named whose values say whose data it is.
-    pub fn names_subjects(&self) -> bool {
-        !self.0.subjects.is_empty()
-    }
-
-    /// What says whose data it is, by its number: what [`Self::subject_of`] answers with.
-    pub fn subjects(&self) -> impl Iterator<Item = &Arc<Subject>> {
-        self.0.subjects.iter().map(|rule| &rule.subject)
-    }
-
-    /// The number of the first entry of `subjects` that names a column.
-    pub fn subject_of(&self, database: &str, schema: &str, table: &str, column: &str) -> Option<usize> {
-        self.0.subjects.iter().position(|rule| match &rule.pattern {
-            Pattern::Column(pattern) => pattern.matches(database, schema, table, column),
-            Pattern::Json(_) => false,
-        })
-    }
-
-    /// Whether an entry of `subjects` could name a column of this relation; without a schema, of any relation of that name.
-    pub fn may_have_subjects(&self, database: &str, schema: Option<&str>, table: &str) -> bool {
-        self.0.subjects.iter().any(|rule| match &rule.pattern {
-            Pattern::Column(pattern) => pattern.could_match(database, schema, table),
-            Pattern::Json(_) => false,
-        })
-    }
-
-    /// What says in bodies whose data it is, by path (`$.patient.mrn`, `**.mrn`).
-    pub fn json_subjects(&self) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
-        self.0.subjects.iter().filter_map(|rule| match &rule.pattern {
-            Pattern::Json(pattern) => Some((pattern.text(), &rule.subject)),
-            Pattern::Column(_) => None,
-        })
-    }
-
-    /// Columns of any relation (`*.mrn`) whose values say whose data it is, as the policy has them: they hold for what an API calls
-    /// so, too.
-    pub fn subjects_anywhere(&self) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
-        self.0.subjects.iter().filter_map(|rule| match &rule.pattern {
-            Pattern::Column(pattern) if pattern.is_anywhere() => Some((pattern.column(), &rule.subject)),
-            Pattern::Column(_) | Pattern::Json(_) => None,
-        })
-    }
-
-    /// What says whose data the cells of a relation are that an API tells (`profile`), each with its column as the policy has it.
-    pub fn subjects_of(&self, table: &str) -> impl Iterator<Item = (&str, &Arc<Subject>)> {
-        self.0
-            .subjects
-            .iter()
-            .filter_map(move |rule| match &rule.pattern {
-                Pattern::Column(pattern) if pattern.could_match("", None, table) => {
-                    Some((pattern.column(), &rule.subject))
-                }
-                Pattern::Column(_) | Pattern::Json(_) => None,
-            })
     }
 
     /// The detectors of all policies that apply.
@@ -561,17 +388,6 @@ impl fmt::Debug for Effective {
             .field("digest", &self.digest())
             .field("policies", &self.policies().collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-impl ColumnRule {
-    fn of<'a>(&'a self, policy: &Policy) -> ColumnMask<'a> {
-        ColumnMask {
-            mask: &self.mask,
-            rule: &self.label,
-            predicates: self.predicates.unwrap_or(policy.predicates),
-            shows_length: policy.lengths == Lengths::Allow,
-        }
     }
 }
 
