@@ -50,18 +50,10 @@ fn list(all: &[Approval]) -> Markup {
             p class="empty" { "Nothing waits." }
         } @else {
             table class="list" {
-                thead { tr {
-                    th scope="col" { "Asked" }
-                    th scope="col" { "Identity" }
-                    th scope="col" { "Service" }
-                    th scope="col" { "Statement" }
-                    th scope="col" { "Rule" }
-                    th scope="col" { "Votes" }
-                    th scope="col" { "Left" }
-                } }
+                (layout::headings(&["Asked", "Identity", "Service", "Statement", "Rule", "Votes", "Left"]))
                 tbody { @for one in waiting { tr {
-                    td data-label="Asked" { a class="main" href=(format!("{PATH}/{}", one.id)) { (moment(one.asked_at)) } }
-                    td data-label="Identity" { (value(&brief(&one.identity, 60))) }
+                    (asked(one))
+                    (identity(one))
                     td data-label="Service" { (value(&one.service)) }
                     td data-label="Statement" class="statement" { (code(&brief(&one.statement, 160))) }
                     td data-label="Rule" { (value(one.rule.as_deref().unwrap_or_default())) }
@@ -71,6 +63,14 @@ fn list(all: &[Approval]) -> Markup {
             }
         }
     }
+}
+
+fn asked(one: &Approval) -> Markup {
+    html! { td data-label="Asked" { a class="main" href=(format!("{PATH}/{}", one.id)) { (moment(one.asked_at)) } } }
+}
+
+fn identity(one: &Approval) -> Markup {
+    html! { td data-label="Identity" { (value(&brief(&one.identity, 60))) } }
 }
 
 fn left(one: &Approval) -> Markup {
@@ -90,17 +90,11 @@ fn over(all: &[Approval]) -> Markup {
             p class="empty" { "Nothing was asked yet." }
         } @else {
             table class="list" {
-                thead { tr {
-                    th scope="col" { "Asked" }
-                    th scope="col" { "State" }
-                    th scope="col" { "Identity" }
-                    th scope="col" { "Statement" }
-                    th scope="col" { "By" }
-                } }
+                (layout::headings(&["Asked", "State", "Identity", "Statement", "By"]))
                 tbody { @for one in over { tr {
-                    td data-label="Asked" { a class="main" href=(format!("{PATH}/{}", one.id)) { (moment(one.asked_at)) } }
+                    (asked(one))
                     td data-label="State" { (badge(one.state.as_str())) }
-                    td data-label="Identity" { (value(&brief(&one.identity, 60))) }
+                    (identity(one))
                     td data-label="Statement" class="statement" { (code(&brief(&one.statement, 120))) }
                     td data-label="By" { (value(&one.votes.iter().map(|vote| vote.person.name.as_str()).collect::<Vec<_>>().join(", "))) }
                 } } }

@@ -20,6 +20,22 @@ pub(super) struct Field {
     pub(super) words: &'static [&'static str],
 }
 
+impl Field {
+    pub(super) const IDENTITY: Self = Self::text("identity", "Identity", "unit:billing.service");
+    pub(super) const SERVICE: Self = Self::text("service", "Service", "clinic");
+    pub(super) const FROM: Self = Self::text("from", "From (UTC)", "2h or 2026-03-01");
+    pub(super) const UNTIL: Self = Self::text("until", "Until (UTC)", "2026-03-02 12:00");
+
+    pub(super) const fn text(name: &'static str, label: &'static str, example: &'static str) -> Self {
+        Self {
+            name,
+            label,
+            example,
+            words: &[],
+        }
+    }
+}
+
 impl Filter {
     pub(super) fn of(uri: &http::Uri) -> Self {
         let pairs = uri.query().and_then(|query| decoded(query.as_bytes()));

@@ -175,11 +175,10 @@ pub(super) async fn revoke(
     Path(asked): Path<String>,
     posted: Posted,
 ) -> Result<Redirect, Failure> {
-    posted.who.may(Role::Admin)?;
-    let reason = posted.get("reason").unwrap_or_default();
+    let (grant, reason) = about(&asked, &posted)?;
     let outcome = console
         .office
-        .revoke(&posted.who.login.visitor.person, id(&asked)?, reason)
+        .revoke(&posted.who.login.visitor.person, grant, reason)
         .await;
     Ok(told(&console, &posted, outcome))
 }
@@ -189,11 +188,16 @@ pub(super) async fn review(
     Path(asked): Path<String>,
     posted: Posted,
 ) -> Result<Redirect, Failure> {
-    posted.who.may(Role::Admin)?;
-    let reason = posted.get("reason").unwrap_or_default();
+    let (grant, reason) = about(&asked, &posted)?;
     let outcome = console
         .office
-        .review(&posted.who.login.visitor.person, id(&asked)?, reason)
+        .review(&posted.who.login.visitor.person, grant, reason)
         .await;
     Ok(told(&console, &posted, outcome))
+}
+
+/// What an administrator says about a grant.
+fn about<'a>(asked: &str, posted: &'a Posted) -> Result<(uuid::Uuid, &'a str), Failure> {
+    posted.who.may(Role::Admin)?;
+    Ok((id(asked)?, posted.get("reason").unwrap_or_default()))
 }

@@ -19,6 +19,11 @@ const MENU: [(&str, &str, &str); 8] = [
     ("/record", "Record", "r"),
 ];
 
+/// The head of a list.
+pub(super) fn headings(names: &[&str]) -> Markup {
+    html! { thead { tr { @for name in names { th scope="col" { (name) } } } } }
+}
+
 fn head(title: &str, refresh: Option<&str>) -> Markup {
     html! {
         head {

@@ -51,42 +51,12 @@ const SHOWN: [&str; 17] = [
     "flags",
 ];
 const FIELDS: [Field; 6] = [
-    Field {
-        name: "q",
-        label: "Search",
-        example: "psql, an image, a user",
-        words: &[],
-    },
-    Field {
-        name: "identity",
-        label: "Identity",
-        example: "unit:billing.service",
-        words: &[],
-    },
-    Field {
-        name: "service",
-        label: "Service",
-        example: "clinic",
-        words: &[],
-    },
-    Field {
-        name: "workload",
-        label: "Workload",
-        example: "agents",
-        words: &[],
-    },
-    Field {
-        name: "from",
-        label: "From (UTC)",
-        example: "2h or 2026-03-01",
-        words: &[],
-    },
-    Field {
-        name: "until",
-        label: "Until (UTC)",
-        example: "2026-03-02 12:00",
-        words: &[],
-    },
+    Field::text("q", "Search", "psql, an image, a user"),
+    Field::IDENTITY,
+    Field::SERVICE,
+    Field::text("workload", "Workload", "agents"),
+    Field::FROM,
+    Field::UNTIL,
 ];
 
 pub(super) async fn page(who: Who, State(console): State<Arc<Console>>, uri: Uri) -> Result<Markup, Failure> {

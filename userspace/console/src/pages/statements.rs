@@ -42,54 +42,19 @@ const SHOWN: [&str; 13] = [
     "masked_cells",
 ];
 const FIELDS: [Field; 8] = [
-    Field {
-        name: "q",
-        label: "Search",
-        example: "part of a statement",
-        words: &[],
-    },
-    Field {
-        name: "identity",
-        label: "Identity",
-        example: "unit:billing.service",
-        words: &[],
-    },
-    Field {
-        name: "service",
-        label: "Service",
-        example: "clinic",
-        words: &[],
-    },
-    Field {
-        name: "relation",
-        label: "Relation",
-        example: "patients",
-        words: &[],
-    },
-    Field {
-        name: "rule",
-        label: "Rule",
-        example: "no-bulk",
-        words: &[],
-    },
+    Field::text("q", "Search", "part of a statement"),
+    Field::IDENTITY,
+    Field::SERVICE,
+    Field::text("relation", "Relation", "patients"),
+    Field::text("rule", "Rule", "no-bulk"),
     Field {
         name: "decision",
         label: "Decision",
         example: "",
         words: &["allow", "mask", "mask-all", "deny", "hold"],
     },
-    Field {
-        name: "from",
-        label: "From (UTC)",
-        example: "2h or 2026-03-01",
-        words: &[],
-    },
-    Field {
-        name: "until",
-        label: "Until (UTC)",
-        example: "2026-03-02 12:00",
-        words: &[],
-    },
+    Field::FROM,
+    Field::UNTIL,
 ];
 
 pub(super) async fn page(who: Who, State(console): State<Arc<Console>>, uri: Uri) -> Result<Markup, Failure> {
