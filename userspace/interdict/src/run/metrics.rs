@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use interdict_audit::{Audit, Observer, Observers};
+use interdict_fleet::stream;
 use interdict_proxy::Live;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -158,45 +159,37 @@ impl Sources {
 
     fn away(&self, page: &mut Page) {
         let streams = &self.away.streams;
-        page.family(
+        let mut each =
+            |name: &'static str, kind: &'static str, help: &'static str, value: fn(&stream::State) -> f64| {
+                page.family(name, kind, help);
+                for (stream, state) in streams {
+                    page.sample(name, &[("stream", stream)], value(state));
+                }
+            };
+        each(
             "interdict_stream_delivered_total",
             "counter",
             "Rows that a stream's receiver acknowledged.",
+            |state| state.delivered.load(Ordering::Relaxed) as f64,
         );
-        for (name, state) in streams {
-            let delivered = state.delivered.load(Ordering::Relaxed) as f64;
-            page.sample("interdict_stream_delivered_total", &[("stream", name)], delivered);
-        }
-        page.family(
+        each(
             "interdict_stream_refused_total",
             "counter",
             "Rows that a stream's receiver did not want.",
+            |state| state.refused.load(Ordering::Relaxed) as f64,
         );
-        for (name, state) in streams {
-            let refused = state.refused.load(Ordering::Relaxed) as f64;
-            page.sample("interdict_stream_refused_total", &[("stream", name)], refused);
-        }
-        page.family(
+        each(
             "interdict_stream_lag_rows",
             "gauge",
             "Rows that a stream has yet to deliver.",
+            |state| state.lag.load(Ordering::Relaxed) as f64,
         );
-        for (name, state) in streams {
-            page.sample(
-                "interdict_stream_lag_rows",
-                &[("stream", name)],
-                state.lag.load(Ordering::Relaxed) as f64,
-            );
-        }
-        page.family(
+        each(
             "interdict_stream_healthy",
             "gauge",
             "Whether the last delivery worked.",
+            |state| f64::from(u8::from(state.error().is_none())),
         );
-        for (name, state) in streams {
-            let healthy = f64::from(u8::from(state.error().is_none()));
-            page.sample("interdict_stream_healthy", &[("stream", name)], healthy);
-        }
         page.family(
             "interdict_ship_files_total",
             "counter",

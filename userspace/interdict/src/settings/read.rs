@@ -170,6 +170,18 @@ fn is_plain(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
+fn plain_name(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
+    let text = problems.text(node, what)?;
+    if is_plain(text) {
+        return Some(text.to_owned());
+    }
+    problems.add(
+        node.at,
+        "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
+    );
+    None
+}
+
 fn policies(node: &Node, keys: KeySource<'_>, problems: &mut Problems) -> Option<PolicySet> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut whole = matches!(node.value, Value::List(_));

@@ -10,7 +10,7 @@ use super::super::node::{Node, Value};
 use super::super::problems::Problems;
 use super::super::values::Listen;
 use super::super::{Approvals, Secrets};
-use super::{is_plain, one_word, secret};
+use super::{one_word, plain_name, secret};
 
 /// A shorter secret can be tried out by whoever sees one message.
 const SHORTEST: usize = 16;
@@ -47,17 +47,7 @@ fn webhook(node: &Node, secrets: Secrets, problems: &mut Problems) -> Option<Web
     const KEYS: [&str; 6] = ["name", "url", "form", "secret", "on", "people"];
     let fields = problems.fields(node, "a webhook", &KEYS)?;
     let name = fields.require("name", "what approvers call it: `webhook:NAME`", problems);
-    let name = name.and_then(|node| {
-        let text = problems.text(node, "a name")?;
-        if is_plain(text) {
-            return Some(text.to_owned());
-        }
-        problems.add(
-            node.at,
-            "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
-        );
-        None
-    });
+    let name = name.and_then(|node| plain_name(node, "a name", problems));
     let url = fields.require("url", "where it is told", problems);
     let url = url.and_then(|node| url_of(node, problems));
     let form = fields

@@ -9,7 +9,7 @@ use super::super::node::{Key, Node, Value};
 use super::super::problems::{Fields, Problems};
 use super::super::values::Span;
 use super::super::{SecretSource, Ship, Sink, Stream};
-use super::{is_plain, one_word, secret};
+use super::{one_word, plain_name, secret};
 
 const SINKS: [&str; 4] = ["syslog", "http", "otlp", "file"];
 
@@ -52,17 +52,7 @@ fn stream(node: &Node, problems: &mut Problems) -> Option<Stream> {
     let sink = sink(key, value, problems);
     let name = match fields.get("name") {
         None => key.name.clone(),
-        Some(node) => {
-            let text = problems.text(node, "a name")?;
-            if !is_plain(text) {
-                problems.add(
-                    node.at,
-                    "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
-                );
-                return None;
-            }
-            text.to_owned()
-        }
+        Some(node) => plain_name(node, "a name", problems)?,
     };
     let mut tables: Vec<Table> = Table::ALL
         .into_iter()

@@ -8,7 +8,7 @@ use super::super::node::{Node, Value};
 use super::super::problems::{Fields, Problems};
 use super::super::values::Span;
 use super::super::{AnchorAt, Audit, KeyPlace, ObjectStore, SealKeys};
-use super::{is_plain, secret};
+use super::{plain_name, secret};
 
 pub(super) fn read(fields: &Fields<'_>, audit: &mut Audit, problems: &mut Problems) {
     if let Some(node) = fields.get("retention") {
@@ -119,17 +119,7 @@ fn anchor(node: &Node, problems: &mut Problems) -> Option<AnchorAt> {
     }
     let fields = problems.fields(value, "a webhook", &["name", "url", "secret"])?;
     let name = fields.require("name", "what receipts and events call it", problems);
-    let name = name.and_then(|node| {
-        let text = problems.text(node, "a name")?;
-        if is_plain(text) {
-            return Some(text.to_owned());
-        }
-        problems.add(
-            node.at,
-            "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
-        );
-        None
-    });
+    let name = name.and_then(|node| plain_name(node, "a name", problems));
     let url = fields.require("url", "where seals are sent", problems);
     let url = url.and_then(|node| super::approvals::url_of(node, problems));
     let secret = fields.require("secret", "what both ends sign with: `{ file: … }`", problems);

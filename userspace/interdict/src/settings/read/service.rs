@@ -13,7 +13,7 @@ use super::super::{
     Credentials, Destination, Endpoint, KernelMode, Limits, Protocol, ServerTls, Service, TlsMode,
     Untrusting, Upstream,
 };
-use super::{credentials, is_plain, one_word, readable};
+use super::{credentials, one_word, plain_name, readable};
 
 const KEYS: [&str; 12] = [
     "name",
@@ -192,23 +192,16 @@ pub(super) fn name(
     taken: &mut HashMap<String, Position>,
     problems: &mut Problems,
 ) -> Option<String> {
-    let name = problems.text(node, format_args!("the {what}'s name"))?;
-    if !is_plain(name) {
-        problems.add(
-            node.at,
-            "expected a name of at most 64 letters, digits, `-`, `_` and `.`",
-        );
-        return None;
-    }
-    if let Some(first) = taken.get(name) {
+    let name = plain_name(node, &format!("the {what}'s name"), problems)?;
+    if let Some(first) = taken.get(&name) {
         problems.add(
             node.at,
             format!("the {what} name `{name}` is already used at line {}", first.line),
         );
         return None;
     }
-    taken.insert(name.to_owned(), node.at);
-    Some(name.to_owned())
+    taken.insert(name.clone(), node.at);
+    Some(name)
 }
 
 fn protocol(node: &Node, problems: &mut Problems) -> Option<Protocol> {
