@@ -6,7 +6,7 @@ pub(super) mod scan;
 mod verify;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use interdict_audit::{Filter, Options, Table};
@@ -14,8 +14,16 @@ use serde_json::{Map, Value};
 
 use super::Answer;
 use super::when::When;
-use crate::cli::{Audit, Rows};
+use crate::cli::{Audit, Record, Rows};
 use crate::output::{self, Align};
+
+/// Where the record is: as said, or as the settings have it.
+pub(super) fn directory(record: &Record) -> anyhow::Result<PathBuf> {
+    match &record.directory {
+        Some(directory) => Ok(directory.clone()),
+        None => Ok(keys::places(&record.config.config)?.directory),
+    }
+}
 
 pub(super) fn audit(command: Audit) -> anyhow::Result<Answer> {
     match command {

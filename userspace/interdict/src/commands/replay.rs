@@ -4,19 +4,18 @@ mod against;
 mod screen;
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use interdict_replay::render::{self, Style};
 use interdict_replay::{Recording, load};
 
-use super::{Answer, WrongSettings};
-use crate::cli::{Config, Replay, ReplayFormat};
+use super::{Answer, audit};
+use crate::cli::{Replay, ReplayFormat};
 use crate::output;
-use crate::settings::Settings;
 
 pub(super) fn replay(arguments: &Replay) -> anyhow::Result<Answer> {
-    let directory = directory(arguments.directory.as_deref(), &arguments.config)?;
+    let directory = audit::directory(&arguments.record)?;
     if arguments.format == ReplayFormat::Bytes {
         return bytes(&directory, arguments);
     }
@@ -39,20 +38,6 @@ pub(super) fn replay(arguments: &Replay) -> anyhow::Result<Answer> {
         ReplayFormat::Bytes => {}
     }
     Ok(Answer::Yes)
-}
-
-/// Where the audit is: as said, or as the settings have it.
-pub(super) fn directory(said: Option<&Path>, config: &Config) -> anyhow::Result<PathBuf> {
-    Ok(match said {
-        Some(directory) => directory.to_owned(),
-        None => {
-            Settings::check(&config.config)
-                .map_err(WrongSettings)?
-                .0
-                .audit
-                .directory
-        }
-    })
 }
 
 /// What the client received. No, if the record has not all of it.

@@ -1,21 +1,20 @@
 //! `interdict sessions`
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use globset::GlobMatcher;
 use interdict_audit::{Filter, Table};
 use serde_json::{Map, Value};
 
-use super::{Answer, audit, replay};
+use super::{Answer, audit};
 use crate::cli::{Rows, Sessions, Statements};
 use crate::output::{self, Align};
 
 /// Sessions that match, those that are still open too.
 pub(super) fn sessions(arguments: Sessions) -> anyhow::Result<Answer> {
     let Sessions {
-        config,
-        directory,
+        record,
         rows,
         service,
         identity,
@@ -25,7 +24,7 @@ pub(super) fn sessions(arguments: Sessions) -> anyhow::Result<Answer> {
         statements,
         json,
     } = arguments;
-    let directory: PathBuf = replay::directory(directory.as_deref(), &config)?;
+    let directory = audit::directory(&record)?;
     let wanted = [
         ("service", service),
         ("identity", identity),

@@ -12,7 +12,6 @@ use super::{Answer, WrongSettings, policy_files};
 use crate::cli::ReplayPolicy;
 use crate::commands::audit;
 use crate::output::{self, Align};
-use crate::settings::Settings;
 
 /// Facts that the audit keeps under the same name.
 const FACTS: [&str; 11] = [
@@ -66,18 +65,12 @@ struct Outcome {
 pub(super) fn replay(arguments: ReplayPolicy) -> anyhow::Result<Answer> {
     let ReplayPolicy {
         paths,
-        config,
-        directory,
+        record,
         rows,
         json,
     } = arguments;
     let set = PolicySet::load_with(&policy_files(&paths)?, KeySource::Offline).map_err(WrongSettings)?;
-    let directory = if let Some(directory) = directory {
-        directory
-    } else {
-        let settings = Settings::check(&config.config).map_err(WrongSettings)?.0;
-        settings.audit.directory
-    };
+    let directory = audit::directory(&record)?;
     let mut sessions = HashMap::new();
     let every = Filter {
         open: true,
