@@ -11,7 +11,6 @@ use crate::AuditError;
 use crate::fold::Fold;
 use crate::journal::file::sync_directory;
 use crate::seal::sealer::SealAt;
-use crate::value::hex;
 
 /// What is written down.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -34,7 +33,7 @@ pub(crate) fn write(journal: &Path, fold: &Fold, seal: Option<SealAt>) -> Result
     let json = serde_json::to_vec(&Checkpoint { fold, seal })
         .map_err(|error| AuditError::Serialise(error.to_string()))?;
     let mut file = File::create(&new).map_err(AuditError::io("create", &new))?;
-    file.write_all(format!("{}\n", hex(&Sha256::digest(&json))).as_bytes())
+    file.write_all(format!("{}\n", hex::encode(Sha256::digest(&json))).as_bytes())
         .and_then(|()| file.write_all(&json))
         .and_then(|()| file.sync_all())
         .map_err(AuditError::io("write", &new))?;
@@ -52,7 +51,7 @@ pub(crate) fn read(journal: &Path) -> Result<Option<Checkpoint>, AuditError> {
     };
     let parts = text.split_at_checked(65).filter(|(line, json)| {
         line.strip_suffix(b"\n")
-            .is_some_and(|digest| digest == hex(&Sha256::digest(json)).as_bytes())
+            .is_some_and(|digest| digest == hex::encode(Sha256::digest(json)).as_bytes())
     });
     let Some((_, json)) = parts else {
         return Err(AuditError::damaged(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use interdict_record::{Frame, Micros};
+use interdict_record::Frame;
 use uuid::Uuid;
 
 use crate::AuditError;
@@ -10,9 +10,6 @@ use crate::scan::{Filter, Scan, scan};
 use crate::segment::read::Cells;
 use crate::table::Table;
 use crate::value::Value;
-
-/// A clock that was set back since a session began, in microseconds: how far before its beginning its frames may be dated.
-const SET_BACK: Micros = 86_400_000_000;
 
 /// The frames of a session, in the order in which they were sent.
 pub struct Frames(Scan);
@@ -22,17 +19,7 @@ pub struct Frames(Scan);
 /// # Errors
 /// The directory or its journal can't be read. What is wrong with a segment comes as an item.
 pub fn frames(directory: &Path, session_id: Uuid) -> Result<Frames, AuditError> {
-    let mut filter = Filter::new(Table::Frames);
-    filter.session_id = Some(session_id);
-    filter.from = began(session_id).map(|began| began.saturating_sub(SET_BACK));
-    scan(directory, filter).map(Frames)
-}
-
-/// When a session began, as its identifier (UUIDv7) tells.
-pub(crate) fn began(session_id: Uuid) -> Option<Micros> {
-    let (seconds, nanoseconds) = session_id.get_timestamp()?.to_unix();
-    let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
-    micros.checked_add(i64::from(nanoseconds / 1000))
+    scan(directory, Filter::of_session(Table::Frames, session_id)).map(Frames)
 }
 
 impl Iterator for Frames {

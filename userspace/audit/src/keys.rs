@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use hex::FromHex as _;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::AuditError;
 use crate::journal::file::sync_directory;
 use crate::seal::store;
-use crate::value::{Hash, hex};
 
 /// What stands before the seed in PKCS #8 of an Ed25519 key without its public half.
 const PRIVATE: [u8; 16] = [
@@ -207,7 +207,7 @@ impl PublicKey {
             unpem(text.as_bytes(), "PUBLIC KEY")
                 .and_then(|der| <[u8; 32]>::try_from(der.strip_prefix(&PUBLIC[..])?).ok())
         } else {
-            unhex(text)
+            <[u8; 32]>::from_hex(text).ok()
         };
         bytes
             .filter(|bytes| VerifyingKey::from_bytes(bytes).is_ok())
@@ -222,7 +222,7 @@ impl PublicKey {
 
     /// Its name in seals: the SHA-256 of its 32 bytes in hexadecimal.
     pub fn id(&self) -> String {
-        hex(&Sha256::digest(self.bytes))
+        hex::encode(Sha256::digest(self.bytes))
     }
 
     /// As OpenSSL reads it.
@@ -234,7 +234,7 @@ impl PublicKey {
 
     /// Its 32 bytes in hexadecimal.
     pub fn to_hex(&self) -> String {
-        hex(&self.bytes)
+        hex::encode(self.bytes)
     }
 
     /// Whether a signature of these bytes is this key's. Strict: what RFC 8032 leaves to implementations is refused.
@@ -270,22 +270,6 @@ fn unpem(text: &[u8], label: &str) -> Option<Vec<u8>> {
             .collect(),
     );
     STANDARD.decode(inner.as_bytes()).ok()
-}
-
-/// 32 bytes from their hexadecimal digits.
-pub(crate) fn unhex(text: &str) -> Option<Hash> {
-    unhex_to(text)
-}
-
-pub(crate) fn unhex_to<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N.saturating_mul(2) || !text.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

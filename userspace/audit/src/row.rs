@@ -47,7 +47,7 @@ impl Row {
 
     /// The row's hash in hexadecimal: no other row of any table or host has it.
     pub fn digest(&self) -> String {
-        crate::value::hex(&self.hash)
+        hex::encode(self.hash)
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Head {
     /// The last row's `seq`; 0 before the first.
     pub(crate) seq: u64,
     /// The last row's hash.
-    #[serde(with = "hash_text")]
+    #[serde(with = "hex::serde")]
     pub(crate) hash: Hash,
 }
 
@@ -454,29 +454,5 @@ fn add_flags(flags: &mut Vec<String>, more: Vec<String>) {
         if !flags.contains(&flag) {
             flags.push(flag);
         }
-    }
-}
-
-/// Hashes as hexadecimal text in the checkpoint.
-mod hash_text {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    use crate::value::{Hash, hex};
-
-    pub(super) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&hex(hash))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
-        let text = String::deserialize(from)?;
-        let mut hash = Hash::default();
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(D::Error::custom("a hash has 64 hexadecimal digits"));
-        }
-        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(D::Error::custom)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(D::Error::custom)?;
-        }
-        Ok(hash)
     }
 }

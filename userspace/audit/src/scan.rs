@@ -53,6 +53,15 @@ impl Filter {
         }
     }
 
+    /// The rows of a session, looked for from the day before it began on.
+    pub fn of_session(table: Table, session_id: Uuid) -> Self {
+        Self {
+            from: earliest(session_id),
+            session_id: Some(session_id),
+            ..Self::new(table)
+        }
+    }
+
     fn matches(&self, cells: &Cells) -> bool {
         let get = |name: &str| {
             cells
@@ -82,6 +91,18 @@ impl Filter {
                 .until
                 .is_none_or(|until| segment.date <= segment::date(until))
     }
+}
+
+/// The first time that a row of a session may bear, by its identifier, a UUID of version 7 with the time at which it began. A clock may
+/// have been set back since, by a day at most.
+pub(crate) fn earliest(session_id: Uuid) -> Option<Micros> {
+    const SET_BACK: Micros = 86_400_000_000;
+    let (seconds, nanoseconds) = session_id.get_timestamp()?.to_unix();
+    let began = Micros::try_from(seconds)
+        .ok()?
+        .checked_mul(1_000_000)?
+        .checked_add(i64::from(nanoseconds / 1000))?;
+    Some(began.saturating_sub(SET_BACK))
 }
 
 /// Rows as JSON objects with the table's columns: oldest first, the open ones last.

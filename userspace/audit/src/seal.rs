@@ -9,15 +9,16 @@ pub(crate) mod store;
 
 use std::collections::BTreeMap;
 
+use hex::FromHex as _;
 use interdict_record::Micros;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::AuditError;
-use crate::keys::{PublicKey, SealKey, unhex_to};
+use crate::keys::{PublicKey, SealKey};
 use crate::retain::Hold;
-use crate::value::{Hash, hex};
+use crate::value::Hash;
 
 /// What is signed begins with this; the digit is the version.
 const PREFIX: &[u8] = b"interdict-audit-seal-1\0";
@@ -54,7 +55,7 @@ pub struct Seal {
     /// The host's clock then. The order is that of the numbers, whatever the clock said.
     pub made_at: Timestamp,
     /// SHA-256 of the first line of the seal before; zeros in the first seal.
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub previous: Hash,
     /// The key that signs: SHA-256 of its 32 bytes.
     pub key: String,
@@ -63,7 +64,7 @@ pub struct Seal {
     /// What was published since the seal before.
     pub segments: Vec<Leaf>,
     /// Their Merkle root (RFC 9162, section 2.1.1).
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub root: Hash,
     /// Where every table's chain stands, by its name. Tables without a row are left out.
     pub heads: BTreeMap<String, HeadAt>,
@@ -98,13 +99,13 @@ pub struct Leaf {
     /// Its length.
     pub bytes: u64,
     /// Of its bytes.
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub sha256: Hash,
     /// The first row's `previous_hash`.
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub first_previous_hash: Hash,
     /// The last row's `hash`.
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub last_hash: Hash,
 }
 
@@ -114,7 +115,7 @@ pub struct HeadAt {
     /// The last row's `seq`.
     pub seq: u64,
     /// Its hash.
-    #[serde(with = "digits")]
+    #[serde(with = "hex::serde")]
     pub hash: Hash,
 }
 
@@ -175,7 +176,7 @@ impl Signed {
         let message = message(&line);
         let signatures = keys
             .iter()
-            .map(|key| (key.public().id(), hex(&key.sign(&message))))
+            .map(|key| (key.public().id(), hex::encode(key.sign(&message))))
             .collect();
         Ok(Self {
             seal,
@@ -231,7 +232,7 @@ impl Signed {
     pub(crate) fn signed_by(&self, key: &PublicKey) -> bool {
         self.signatures
             .get(&key.id())
-            .and_then(|text| unhex_to::<64>(text))
+            .and_then(|text| <[u8; 64]>::from_hex(text).ok())
             .is_some_and(|signature| key.holds(&message(&self.line), &signature))
     }
 
@@ -268,22 +269,6 @@ fn message(line: &[u8]) -> Vec<u8> {
     let mut message = PREFIX.to_vec();
     message.extend_from_slice(line);
     message
-}
-
-/// A hash as hexadecimal digits.
-mod digits {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    use crate::keys::unhex;
-    use crate::value::{Hash, hex};
-
-    pub(super) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&hex(hash))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
-        unhex(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("a hash has 64 hexadecimal digits"))
-    }
 }
 
 /// The form's name, for who writes seals.

@@ -163,7 +163,7 @@ impl Value {
             Self::Text(text) => Json::String(text.clone()),
             Self::Bytes(bytes) => Json::String(match Uuid::from_slice(bytes) {
                 Ok(id) => id.to_string(),
-                Err(_) => hex(bytes),
+                Err(_) => hex::encode(bytes),
             }),
             Self::Blob(bytes) => Json::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
             Self::List(values) => Json::Array(values.iter().map(Self::to_json).collect()),
@@ -175,15 +175,4 @@ impl Value {
             ),
         }
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(
-        String::with_capacity(bytes.len().saturating_mul(2)),
-        |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        },
-    )
 }

@@ -12,7 +12,7 @@ mod matrix;
 mod page;
 
 pub use build::{Outcome, Period, Request, build};
-pub use manifest::{Listed, Manifest, hex};
+pub use manifest::{Listed, Manifest};
 
 /// Why there is no package.
 #[derive(Debug, thiserror::Error)]

@@ -78,18 +78,9 @@ fn digest(path: &Path) -> Result<(String, u64), EvidenceError> {
     loop {
         let read = file.read(&mut piece).map_err(EvidenceError::io("read", path))?;
         if read == 0 {
-            return Ok((hex(&state.finalize()), bytes));
+            return Ok((hex::encode(state.finalize()), bytes));
         }
         bytes += read as u64;
         state.update(piece.get(..read).unwrap_or_default());
     }
-}
-
-/// Hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use interdict_audit::Report;
-use interdict_replay::render;
+use interdict_replay::render::{self, escape};
 
 use crate::build::Request;
 use crate::changes::Version;
@@ -221,21 +221,6 @@ fn code(text: &str) -> String {
             let _ = write!(out, "<code>{}</code>", escape(part));
         } else {
             out.push_str(&escape(part));
-        }
-    }
-    out
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in render::plain(text).chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            letter => out.push(letter),
         }
     }
     out

@@ -282,7 +282,7 @@ impl Shipper {
         while let Some(piece) = content.next().await {
             hash.update(piece.map_err(away)?);
         }
-        Ok(hex(&hash.finalize()))
+        Ok(hex::encode(hash.finalize()))
     }
 
     fn key(&self, file: &Path) -> Option<Key> {
@@ -317,16 +317,6 @@ impl From<StoreError> for FailedPut {
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn away(error: StoreError) -> FleetError {
     FleetError::Away(causes(&error))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 /// Files without a receipt, oldest first.

@@ -253,19 +253,10 @@ impl Tape {
             length: missing.length,
             digest: missing
                 .digest
-                .map(|digest| format!("sha256:{:x}", HexDigest(&digest.finalize()))),
+                .map(|digest| format!("sha256:{}", hex::encode(digest.finalize()))),
             flags: vec![flag.to_owned()],
             ..frame
         })));
-    }
-}
-
-/// A digest as hexadecimal digits.
-struct HexDigest<'a>(&'a [u8]);
-
-impl std::fmt::LowerHex for HexDigest<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -153,10 +153,7 @@ fn clip(mut text: String) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    let mut text = String::from("\\x");
-    for byte in bytes.iter().take(CELL) {
-        let _ = write!(text, "{byte:02x}");
-    }
+    let mut text = format!("\\x{}", hex::encode(bytes.get(..CELL).unwrap_or(bytes)));
     if bytes.len() > CELL {
         let _ = write!(text, "… ({} bytes more)", bytes.len() - CELL);
     }

@@ -12,9 +12,6 @@ use uuid::Uuid;
 use crate::decode::{Decoder, Shown};
 use crate::statement::Statement;
 
-/// How far before its beginning a session's rows are looked for: a clock may have been set back.
-const SET_BACK: Micros = 86_400_000_000;
-
 /// A session with everything that the record has of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recording {
@@ -94,14 +91,9 @@ pub fn load(directory: &Path, session_id: Uuid) -> Result<Recording, ReplayError
 }
 
 fn rows(directory: &Path, table: Table, session_id: Uuid) -> Result<Vec<Map<String, Value>>, AuditError> {
-    let began = session_id.get_timestamp().map(|time| time.to_unix().0);
     let filter = Filter {
-        session_id: Some(session_id),
-        from: began
-            .and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000_000))
-            .map(|began| began.saturating_sub(SET_BACK)),
         open: true,
-        ..Filter::new(table)
+        ..Filter::of_session(table, session_id)
     };
     scan(directory, filter)?.collect()
 }

@@ -6,7 +6,7 @@ mod table;
 mod text;
 
 pub use self::asciicast::asciicast;
-pub use self::html::html;
+pub use self::html::{escape, html};
 pub use self::text::{Style, header, step, title};
 
 use jiff::tz::TimeZone;

@@ -6,12 +6,10 @@ use interdict_record::Micros;
 use uuid::Uuid;
 
 use crate::row::Row;
+use crate::scan::earliest;
 use crate::segment::{self, Segment};
 use crate::table::Table;
 use crate::value::Value;
-
-/// A day: rows of a session can't be older than it by more than clocks are wrong.
-const DAY: Micros = 86_400_000_000;
 
 /// Which rows, in which order, how many.
 #[derive(Clone, Debug)]
@@ -93,19 +91,9 @@ impl Query {
         self.after.is_some_and(|after| self.rank(seq) <= self.rank(after))
     }
 
-    /// When its session began, by the id: those are UUIDs of version 7.
-    fn session_began(&self) -> Option<Micros> {
-        let (seconds, nanos) = self.session_id?.get_timestamp()?.to_unix();
-        Micros::try_from(seconds)
-            .ok()?
-            .checked_mul(1_000_000)?
-            .checked_add(i64::from(nanos / 1000))
-    }
-
     /// The first time that can match.
     pub(super) fn earliest(&self) -> Option<Micros> {
-        self.from
-            .max(self.session_began().map(|began| began.saturating_sub(DAY)))
+        self.from.max(self.session_id.and_then(earliest))
     }
 
     pub(super) fn may_hold(&self, segment: &Segment) -> bool {

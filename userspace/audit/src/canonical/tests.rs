@@ -126,7 +126,7 @@ fn the_published_example() {
         \0\0\0\x03seq\x02\0\0\0\0\0\0\0\x01";
     assert_eq!(bytes, expected);
     assert_eq!(
-        crate::value::hex(&hash),
+        hex::encode(hash),
         "3df26236545a6d2fd7a1f7f3e351565fd1c6c6253de752816bec11773b57250b"
     );
 }

@@ -37,11 +37,21 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// The event that places it.
-    pub fn place(mut self, detail: std::collections::BTreeMap<String, String>) -> Record {
-        if self.id.is_empty() {
-            self.id = Uuid::now_v7().to_string();
+    /// One that reaches all tables at all times, with an identifier of its own.
+    pub fn new(reason: String, by: String, at: Micros) -> Self {
+        Self {
+            id: Uuid::now_v7().to_string(),
+            tables: Vec::new(),
+            from: None,
+            until: None,
+            reason,
+            by,
+            at,
         }
+    }
+
+    /// The event that places it.
+    pub fn place(self, detail: std::collections::BTreeMap<String, String>) -> Record {
         let span = |time: Option<Micros>| time.map(|time| time.to_string());
         let mut detail = detail;
         let facts = [

@@ -1,10 +1,11 @@
 //! The Merkle tree over a seal's segments (RFC 9162, section 2.1): one segment can be proven to be in a seal without the others.
 
+use hex::FromHex as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Leaf;
-use crate::value::{Hash, hex};
+use crate::value::Hash;
 
 /// What a leaf's bytes begin with; the digit is the version.
 const PREFIX: &[u8] = b"interdict-audit-segment-1\0";
@@ -104,13 +105,13 @@ pub fn prove(segments: &[Leaf], path_of_segment: &str) -> Option<Proof> {
     Some(Proof {
         index: index as u64,
         count: leaves.len() as u64,
-        path: path(&leaves, index).iter().map(|hash| hex(hash)).collect(),
+        path: path(&leaves, index).iter().map(hex::encode).collect(),
     })
 }
 
 /// Whether a proof ties a segment to a seal's root.
 pub fn proves(proof: &Proof, segment: &Leaf, root: &Hash) -> bool {
-    let path: Option<Vec<Hash>> = proof.path.iter().map(|text| crate::keys::unhex(text)).collect();
+    let path: Option<Vec<Hash>> = proof.path.iter().map(|text| Hash::from_hex(text).ok()).collect();
     let (index, count) = (usize::try_from(proof.index), usize::try_from(proof.count));
     match (path, index, count) {
         (Some(path), Ok(index), Ok(count)) => {
@@ -170,7 +171,7 @@ mod tests {
                 "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
             ),
         ] {
-            assert_eq!(hex(&root(&leaves[..count])), expected, "{count}");
+            assert_eq!(hex::encode(root(&leaves[..count])), expected, "{count}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hex::FromHex as _;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +16,7 @@ use super::{Because, HeadAt, InForce, Leaf, NextKey, Seal, SealKind, Signed, mer
 use crate::canonical::GENESIS;
 use crate::config::{NewChain, Seals};
 use crate::fold::Fold;
-use crate::keys::{self, SealKey};
+use crate::keys::SealKey;
 use crate::retain::{Hold, hold};
 use crate::row::Row;
 use crate::segment::{self, key, read};
@@ -311,7 +312,7 @@ pub(crate) fn leaf(directory: &Path, table: Table, path: &Path) -> Result<Leaf, 
         found.map(|(_, value)| value.as_str())
     };
     let number = |name: &str| fact(name).and_then(|text| text.parse::<u64>().ok());
-    let hash = |name: &str| fact(name).and_then(keys::unhex);
+    let hash = |name: &str| fact(name).and_then(|text| Hash::from_hex(text).ok());
     let missing = || AuditError::damaged(path, "its metadata is not that of a segment");
     let (bytes, sha256) = digest(path)?;
     let relative = path.strip_prefix(directory).unwrap_or(path);

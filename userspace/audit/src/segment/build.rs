@@ -19,7 +19,7 @@ use crate::canonical::GENESIS;
 use crate::journal::file::sync_directory;
 use crate::row::Row;
 use crate::table::Table;
-use crate::value::{Hash, Value, hex};
+use crate::value::{Hash, Value};
 
 /// Rows that are turned into one Arrow batch.
 const BATCH: usize = 1024;
@@ -220,8 +220,8 @@ impl Part {
             (key::FIRST_SEQ, self.first.to_string()),
             (key::LAST_SEQ, self.last.to_string()),
             (key::ROWS, self.rows.to_string()),
-            (key::FIRST_PREVIOUS_HASH, hex(&self.first_previous)),
-            (key::LAST_HASH, hex(&self.last_hash)),
+            (key::FIRST_PREVIOUS_HASH, hex::encode(self.first_previous)),
+            (key::LAST_HASH, hex::encode(self.last_hash)),
         ];
         for (name, value) in facts {
             self.writer

@@ -8,7 +8,7 @@ use super::seals::{Sealed, about};
 use crate::seal::Leaf;
 use crate::segment::Segment;
 use crate::table::Table;
-use crate::value::{Hash, hex};
+use crate::value::Hash;
 
 /// Lengths and hashes of files; an error in words.
 pub(super) type Digests = HashMap<PathBuf, Result<(u64, Hash), String>>;
@@ -50,8 +50,8 @@ pub(super) fn compare(
                 Some(Ok((bytes, sha256))) if *bytes == leaf.bytes && *sha256 == leaf.sha256 => continue,
                 Some(Ok((_, sha256))) => format!(
                     "its bytes are not those of seal {number}: sha256 {} now, {} then",
-                    hex(sha256),
-                    hex(&leaf.sha256)
+                    hex::encode(sha256),
+                    hex::encode(leaf.sha256)
                 ),
                 Some(Err(error)) => error.clone(),
                 None => "it could not be read".to_owned(),
@@ -137,7 +137,7 @@ pub(super) fn count(table: Table, sealed: &Sealed, report: &mut Report) {
         chain.rows = chain.rows.saturating_add(leaf.rows);
         if leaf.last_seq > chain.last_seq {
             chain.last_seq = leaf.last_seq;
-            chain.last_hash = hex(&leaf.last_hash);
+            chain.last_hash = hex::encode(leaf.last_hash);
         }
     }
     report.tables.insert(table.name(), chain);

@@ -12,7 +12,7 @@ use crate::keys::PublicKey;
 use crate::seal::sealer::SealAt;
 use crate::seal::{Leaf, SealKind, Signed, merkle, store};
 use crate::table::Table;
-use crate::value::{Hash, hex};
+use crate::value::Hash;
 
 /// The seals as found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -254,7 +254,7 @@ impl Chain<'_> {
                 seals: all.len() as u64,
                 last: last.seal.number,
                 made_at: Some(last.seal.made_at.to_string()),
-                digest: hex(&last.digest()),
+                digest: hex::encode(last.digest()),
                 keys: self.signers.clone(),
                 proven,
                 waiting: 0,

@@ -12,7 +12,7 @@ use crate::seal::Leaf;
 use crate::segment::read;
 use crate::segment::{Segment, key};
 use crate::table::Table;
-use crate::value::{Hash, hex};
+use crate::value::Hash;
 
 /// A segment that is being read.
 struct Source {
@@ -79,7 +79,7 @@ pub(super) fn verify<'a>(
     let last_hash = walk
         .previous
         .filter(|_| walk.expected > 1)
-        .map(|hash| hex(&hash))
+        .map(hex::encode)
         .unwrap_or_default();
     let chain = Chain {
         segments: count,

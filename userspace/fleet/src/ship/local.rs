@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{PART, hex};
+use super::PART;
 use crate::error::FleetError;
 
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Local {
                 loop {
                     let count = (&file).read(&mut buffer)?;
                     if count == 0 {
-                        return Ok((file, size, hex(&hash.finalize())));
+                        return Ok((file, size, hex::encode(hash.finalize())));
                     }
                     hash.update(buffer.get(..count).unwrap_or_default());
                     size += count as u64;

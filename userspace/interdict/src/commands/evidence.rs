@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use interdict_audit::{PublicKey, SealKey};
 use interdict_evidence::{Period, Request, build};
 
-use super::audit::{keys, scan};
-use super::{Answer, door, replay};
+use super::audit::{self, keys, scan};
+use super::{Answer, door};
 use crate::admin::{Request as Asked, Response};
 use crate::cli::{Config, Door, Evidence};
 use crate::output;
@@ -17,7 +17,7 @@ use crate::record::now;
 const PURPOSE: &str = "interdict-evidence-1\n";
 
 pub(super) fn evidence(arguments: &Evidence) -> anyhow::Result<Answer> {
-    let audit = replay::directory(arguments.directory.as_deref(), &arguments.config)?;
+    let audit = audit::directory(&arguments.record)?;
     let until = arguments.to.map_or_else(now, |to| to.0);
     anyhow::ensure!(arguments.from.0 < until, "`--from` has to be before `--to`");
     let key = key(arguments)?;
@@ -96,20 +96,20 @@ fn key(arguments: &Evidence) -> anyhow::Result<Option<SealKey>> {
             key.with_context(|| format!("there is no key at {}", path.display()))?,
         ));
     }
-    if arguments.directory.is_some() {
+    if arguments.record.directory.is_some() {
         return Ok(None);
     }
-    keys::key(&keys::places(&arguments.config.config)?).map(Some)
+    keys::key(&keys::places(&arguments.record.config.config)?).map(Some)
 }
 
 /// Has a running daemon seal what is complete: the package holds what is sealed.
 fn seal(arguments: &Evidence) -> anyhow::Result<()> {
-    if arguments.directory.is_some() && arguments.socket.is_none() {
+    if arguments.record.directory.is_some() && arguments.socket.is_none() {
         return Ok(());
     }
     let daemon = Door {
         config: Config {
-            config: arguments.config.config.clone(),
+            config: arguments.record.config.config.clone(),
         },
         socket: arguments.socket.clone(),
     };
@@ -130,7 +130,7 @@ fn sign(key: &SealKey, manifest: &[u8], request: &Request) -> anyhow::Result<()>
         "over": "the 21 bytes `interdict-evidence-1` and a line feed, then the bytes of manifest.json",
         "algorithm": "ed25519",
         "key": public.id(),
-        "signature": interdict_evidence::hex(&signature),
+        "signature": hex::encode(signature),
     });
     let path = request.out.join("manifest.json.sig");
     std::fs::write(&path, format!("{text:#}\n")).with_context(|| format!("writing {}", path.display()))

@@ -41,7 +41,7 @@ impl Anchor for WebhookAnchor {
             "event": "seal",
             "host": signed.seal.host,
             "number": signed.seal.number,
-            "sha256": signed.digest().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+            "sha256": hex::encode(signed.digest()),
             "seal": String::from_utf8_lossy(&bytes),
         });
         let sent = self

@@ -447,16 +447,13 @@ impl Handler for Operator {
                 until,
                 reason,
             } => {
-                let id = uuid::Uuid::now_v7().to_string();
                 let hold = Hold {
-                    id: id.clone(),
                     tables,
                     from,
                     until,
-                    reason,
-                    by: peer.actor(),
-                    at: now(),
+                    ..Hold::new(reason, peer.actor(), now())
                 };
+                let id = hold.id.clone();
                 self.append(hold.place(peer.detail())).await?;
                 Ok(Response::Hold { id })
             }

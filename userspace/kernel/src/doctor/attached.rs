@@ -1,7 +1,6 @@
 //! What is attached to cgroups, asked of the kernel.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use interdict_abi::Hook;
@@ -37,7 +36,7 @@ pub(super) fn query(pin_root: &Path, shortfalls: &mut Vec<Shortfall>) -> Vec<Att
         .map(|info| {
             (
                 info.id,
-                (info.name.to_string_lossy().into_owned(), hex(&info.tag.0)),
+                (info.name.to_string_lossy().into_owned(), hex::encode(info.tag.0)),
             )
         })
         .collect();
@@ -98,14 +97,6 @@ fn describe(
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// `CgroupInet4Connect` as `CGROUP_INET4_CONNECT`.
 fn screaming(name: &str) -> String {
     let mut text = String::with_capacity(name.len() + 4);
@@ -126,6 +117,5 @@ mod tests {
     fn names_as_in_the_headers() {
         assert_eq!(screaming("CgroupInet4Connect"), "CGROUP_INET4_CONNECT");
         assert_eq!(screaming("CgroupSockOps"), "CGROUP_SOCK_OPS");
-        assert_eq!(hex(&[0x0b, 0xff]), "0bff");
     }
 }

@@ -177,8 +177,8 @@ fn rows(table: &Table, out: &mut String) {
     out.push_str("</p></div>\n");
 }
 
-/// Text for a page.
-fn escape(text: &str) -> String {
+/// Text for a page: [`plain`], and nothing in it is markup.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in plain(text).chars() {
         match letter {

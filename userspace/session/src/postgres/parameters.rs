@@ -55,11 +55,5 @@ fn binary(oid: u32, value: &[u8]) -> String {
 }
 
 fn hex(value: &[u8]) -> String {
-    let mut text = String::with_capacity(2 + value.len() * 2);
-    text.push_str("\\x");
-    for byte in value {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-    }
-    text
+    format!("\\x{}", hex::encode(value))
 }

@@ -3,7 +3,6 @@
 //! A held statement is not forwarded: its message waits, and is looked at again from the beginning once there is a ruling, which is bound to
 //! all that the client sent. A held result stops before the row that made a rule speak.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -265,13 +264,7 @@ impl Core {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
-        hasher
-            .finalize()
-            .iter()
-            .fold("sha256:".to_owned(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        format!("sha256:{}", hex::encode(hasher.finalize()))
     }
 
     fn petition(

@@ -1,7 +1,6 @@
 //! What is written down of a session.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use interdict_policy::{Decision, Literals, Verdict};
 use interdict_record::{Column, Event, Micros, Record, RelationAccess, StatementEnded, StatementStarted};
@@ -374,11 +373,9 @@ pub(super) fn relation_access(relation: &interdict_sql::Relation) -> RelationAcc
 
 /// 16 hexadecimal digits of a text from which what tells one call from another was taken out.
 pub(crate) fn fingerprint(normalised: &str) -> String {
-    let digest = Sha256::digest(normalised.as_bytes());
-    digest.iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut digits = hex::encode(Sha256::digest(normalised.as_bytes()));
+    digits.truncate(16);
+    digits
 }
 
 /// The trace id that the client says a statement belongs to: `traceparent` (W3C Trace Context) in a comment at its end, as sqlcommenter puts it there.

@@ -1,6 +1,5 @@
 //! Texts written anew from their tokens.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
@@ -76,9 +75,7 @@ pub(super) fn fingerprint(text: &[u8], tokens: &[Token], settings: MysqlSettings
         }
         hash.update(b"\0");
     }
-    let mut out = String::with_capacity(16);
-    for byte in hash.finalize().iter().take(8) {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    let mut digits = hex::encode(hash.finalize());
+    digits.truncate(16);
+    digits
 }

@@ -38,17 +38,7 @@ pub(super) fn hold(command: HoldCommand) -> anyhow::Result<Answer> {
             door,
             json,
         } => change(&door, Request::HoldLift { id, reason }, "is lifted", json.json),
-        HoldCommand::List {
-            config,
-            directory,
-            json,
-        } => {
-            let directory = match directory {
-                Some(directory) => directory,
-                None => places(&config.config)?.directory,
-            };
-            list(&directory, json.json)
-        }
+        HoldCommand::List { record, json } => list(&super::directory(&record)?, json.json),
     }
 }
 
@@ -89,17 +79,13 @@ fn alone(door: &Door, request: Request) -> anyhow::Result<Option<String>> {
             until,
             reason,
         } => {
-            let id = uuid::Uuid::now_v7().to_string();
             let hold = Hold {
-                id: id.clone(),
                 tables,
                 from,
                 until,
-                reason,
-                by: peer.actor(),
-                at: record::now(),
+                ..Hold::new(reason, peer.actor(), record::now())
             };
-            (id, hold.place(peer.detail()))
+            (hold.id.clone(), hold.place(peer.detail()))
         }
         Request::HoldLift { id, reason } => {
             if !interdict_audit::holds(&settings.directory)?

@@ -1,7 +1,5 @@
 //! The authority's certificate, as far as stores need to know it.
 
-use std::fmt::Write as _;
-
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use sha1::{Digest as _, Sha1};
@@ -77,11 +75,8 @@ impl Certificate {
             rest = after;
         }
         let digest = Sha1::digest(&canonical);
-        let mut hash = String::new();
-        for byte in digest.iter().take(4).rev() {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        Some(hash)
+        let first: Vec<u8> = digest.iter().take(4).rev().copied().collect();
+        Some(hex::encode(first))
     }
 }
 

@@ -135,7 +135,7 @@ impl ObjectAnchor {
         );
         let token = self.store.session_token.as_ref().map(read).transpose()?;
         let path = format!("/{}/{}", self.store.bucket, key);
-        let digest = hex(&Sha256::digest(&body));
+        let digest = hex::encode(Sha256::digest(&body));
         let time = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut headers: Vec<(String, String)> = more
             .iter()
@@ -221,7 +221,7 @@ fn authorization(
     let scope = format!("{day}/{region}/s3/aws4_request");
     let text = format!(
         "AWS4-HMAC-SHA256\n{time}\n{scope}\n{}",
-        hex(&Sha256::digest(request.as_bytes()))
+        hex::encode(Sha256::digest(request.as_bytes()))
     );
     let mut first = zeroize::Zeroizing::new(b"AWS4".to_vec());
     first.extend_from_slice(secret);
@@ -229,7 +229,7 @@ fn authorization(
     for part in [region, "s3", "aws4_request"] {
         key = mac(&key, part.as_bytes())?;
     }
-    let signature = hex(&mac(&key, text.as_bytes())?);
+    let signature = hex::encode(mac(&key, text.as_bytes())?);
     Some(format!(
         "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={signed}, Signature={signature}"
     ))
@@ -251,12 +251,6 @@ fn encoded(path: &str) -> String {
         }
         text
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Values in binary format, as `psql` would show them.
 
-use std::fmt::Write as _;
+use bytes::BytesMut;
+use interdict_masking::postgres::{self, Format};
 
 use super::super::{cell, hex};
 
@@ -11,14 +12,10 @@ const EPOCH: i64 = 946_684_800_000_000;
 pub(super) fn text(type_oid: u32, value: &[u8]) -> Option<String> {
     Some(match (type_oid, value.len()) {
         (16, 1) => if value == [0] { "f" } else { "t" }.to_owned(),
-        (21, 2) => i16::from_be_bytes(value.try_into().ok()?).to_string(),
-        (23, 4) => i32::from_be_bytes(value.try_into().ok()?).to_string(),
         (26, 4) => u32::from_be_bytes(value.try_into().ok()?).to_string(),
-        (20, 8) => i64::from_be_bytes(value.try_into().ok()?).to_string(),
         (700, 4) => f32::from_be_bytes(value.try_into().ok()?).to_string(),
         (701, 8) => f64::from_be_bytes(value.try_into().ok()?).to_string(),
         (17, _) => hex(value),
-        (2950, 16) => uuid::Uuid::from_slice(value).ok()?.to_string(),
         (1082, 4) => {
             let days = i64::from(i32::from_be_bytes(value.try_into().ok()?));
             time(days.checked_mul(86_400_000_000)?)?
@@ -33,7 +30,7 @@ pub(super) fn text(type_oid: u32, value: &[u8]) -> Option<String> {
             .to_string(),
         // Its first byte is a version.
         (3802, _) => cell(value.get(1..)?),
-        (1700, _) => numeric(value)?,
+        (20 | 21 | 23 | 1700 | 2950, _) => identifier(type_oid, value)?,
         // text, varchar, bpchar, name, json, xml, char, unknown
         (25 | 1043 | 1042 | 19 | 114 | 142 | 18 | 705, _) => cell(value),
         _ => return None,
@@ -44,55 +41,19 @@ fn time(since_2000: i64) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_microsecond(since_2000.checked_add(EPOCH)?).ok()
 }
 
-/// `numeric`: groups of four digits.
-fn numeric(value: &[u8]) -> Option<String> {
-    let mut words = value.chunks_exact(2).map(|pair| {
-        let [high, low] = *pair else { return 0 };
-        u16::from_be_bytes([high, low])
-    });
-    let (count, weight, sign, scale) = (words.next()?, words.next()? as i16, words.next()?, words.next()?);
-    match sign {
-        0xC000 => return Some("NaN".to_owned()),
-        0xD000 => return Some("Infinity".to_owned()),
-        0xF000 => return Some("-Infinity".to_owned()),
-        _ => {}
+/// Numbers, UUIDs and `numeric`, as masking tells them.
+fn identifier(type_oid: u32, value: &[u8]) -> Option<String> {
+    let mut text = BytesMut::new();
+    if postgres::identifier(type_oid, Format::Binary, value, &mut text) {
+        return String::from_utf8(text.to_vec()).ok();
     }
-    let digits: Vec<u16> = words.take(usize::from(count)).collect();
-    let group = |place: i32| -> u16 {
-        let index = i32::from(weight) - place;
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| digits.get(index).copied())
-            .unwrap_or(0)
-    };
-    let mut text = String::new();
-    if sign == 0x4000 {
-        text.push('-');
+    // What has no digits: the sign says what it is instead (`numeric_send`).
+    match (type_oid, value.get(4..6)?) {
+        (1700, [0xC0, 0x00]) => Some("NaN".to_owned()),
+        (1700, [0xD0, 0x00]) => Some("Infinity".to_owned()),
+        (1700, [0xF0, 0x00]) => Some("-Infinity".to_owned()),
+        _ => None,
     }
-    if weight < 0 {
-        text.push('0');
-    } else {
-        for place in (0..=i32::from(weight)).rev() {
-            let digits = group(place);
-            if place == i32::from(weight) {
-                text.push_str(&digits.to_string());
-            } else {
-                let _ = write!(text, "{digits:04}");
-            }
-        }
-    }
-    if scale > 0 {
-        let mut fraction = String::new();
-        let mut place = -1;
-        while fraction.len() < usize::from(scale) {
-            let _ = write!(fraction, "{:04}", group(place));
-            place -= 1;
-        }
-        fraction.truncate(usize::from(scale));
-        text.push('.');
-        text.push_str(&fraction);
-    }
-    Some(text)
 }
 
 #[cfg(test)]
@@ -101,7 +62,7 @@ mod tests {
 
     #[test]
     fn values_are_as_psql_shows_them() {
-        let cases: [(u32, &[u8], &str); 9] = [
+        let cases: [(u32, &[u8], &str); 11] = [
             (16, &[1], "t"),
             (23, &[0xff, 0xff, 0xff, 0xfe], "-2"),
             (20, &[0, 0, 0, 0, 0, 0, 1, 0], "256"),
@@ -119,6 +80,8 @@ mod tests {
                 "12345.6789",
             ),
             (1700, &[0, 1, 0xff, 0xff, 0x40, 0, 0, 2, 0, 50], "-0.00"),
+            (1700, &[0, 0, 0, 0, 0xC0, 0, 0, 0], "NaN"),
+            (1700, &[0, 0, 0, 0, 0xF0, 0, 0, 32], "-Infinity"),
             (17, &[0, 255], "\\x00ff"),
         ];
         for (oid, value, expected) in cases {

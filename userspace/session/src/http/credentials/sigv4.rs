@@ -69,8 +69,8 @@ pub(super) fn sign(
         canonical_query(query),
     );
     let scope = format!("{day}/{region}/{service}/aws4_request");
-    let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
-    let signature = hex(&signature(
+    let request = hex::encode(digest(&SHA256, request.as_bytes()).as_ref());
+    let signature = hex::encode(signature(
         keys.secret_access_key.reveal(),
         [day, &region, &service],
         format!("{ALGORITHM}\n{time}\n{scope}\n{request}").as_bytes(),
@@ -143,7 +143,7 @@ fn payload(forward: &Forward, service: &str, tls: bool) -> Result<String, NotLog
         .headers
         .get(PAYLOAD)
         .map(|value| String::from_utf8_lossy(value).into_owned());
-    let empty = || hex(digest(&SHA256, b"").as_ref());
+    let empty = || hex::encode(digest(&SHA256, b"").as_ref());
     match said {
         Some(said)
             if said.starts_with("STREAMING-") && said.contains("-PAYLOAD") && !said.contains("UNSIGNED") =>
@@ -157,7 +157,7 @@ fn payload(forward: &Forward, service: &str, tls: bool) -> Result<String, NotLog
         // The service checks the body against it, or is told not to.
         Some(said) if said != UNSIGNED || tls => Ok(said),
         _ => match (&forward.body, forward.framing) {
-            (Some(body), _) => Ok(hex(digest(&SHA256, body).as_ref())),
+            (Some(body), _) => Ok(hex::encode(digest(&SHA256, body).as_ref())),
             (None, Framing::None | Framing::Length(0)) => Ok(empty()),
             (None, _) if service == "s3" && tls => Ok(UNSIGNED.to_owned()),
             (None, _) if service == "s3" => Err(NotLoggedIn::Unsigned {
@@ -313,12 +313,4 @@ fn signature(secret: &[u8], scope: [&str; 3], text: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(HMAC_SHA256, &key), text)
         .as_ref()
         .to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().saturating_mul(2));
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
