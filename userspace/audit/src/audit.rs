@@ -3,7 +3,7 @@
 mod open;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::commit::{self, Command};
+use crate::compact::{Compacted, merge_all};
 use crate::journal::reader::Limit;
 use crate::keeper::thread::{Ask, Reply};
 use crate::{AuditError, Because, Config, GrantState, PublicKey, Retained, Retention, Timing};
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
 struct Inner {
     shared: Arc<Shared>,
     writer: Sender<Command>,
+    directory: PathBuf,
     queue_bytes: usize,
     closed: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -156,6 +158,17 @@ impl Audit {
         self.flush().await?;
         let what = Box::new((retention, now, because));
         self.inner.ask(|reply| Ask::Retain(what, reply)).await
+    }
+
+    /// Merges the small segments of days that are over. `shipped`: only those that an object store has confirmed.
+    ///
+    /// # Errors
+    /// There is no key, or a file can't be read, written or removed.
+    pub async fn compact(&self, now: Micros, shipped: bool) -> Result<Compacted, AuditError> {
+        let directory = self.inner.directory.clone();
+        let merged = tokio::task::spawn_blocking(move || merge_all(&directory, now, shipped)).await;
+        let merged = merged.map_err(|_| AuditError::Closed)??;
+        self.inner.ask(|reply| Ask::Compact(merged, reply)).await
     }
 
     /// Makes a new key, has the old one name it, and puts it in the place of the old one's file.

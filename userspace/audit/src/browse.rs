@@ -27,6 +27,8 @@ use crate::{AuditError, Table, segment};
 pub use self::query::{Order, Query};
 pub use self::tally::Tally;
 
+/// How often a query is asked again because segments went meanwhile.
+const TRIES: usize = 3;
 /// How old what is known of the journal may be when somebody looks.
 const FRESH: Duration = Duration::from_millis(200);
 
@@ -89,6 +91,18 @@ impl Browser {
     /// # Errors
     /// The directory or its journal can't be read. Segments that can't be read are told in [`Found::problems`].
     pub fn find(&self, query: &Query) -> Result<Found, AuditError> {
+        // What is merged or deleted while it is looked at is looked for again.
+        for _ in 1..TRIES {
+            let (found, gone) = self.look(query)?;
+            if !gone {
+                return Ok(found);
+            }
+        }
+        Ok(self.look(query)?.0)
+    }
+
+    /// What was found, and whether a segment was gone.
+    fn look(&self, query: &Query) -> Result<(Found, bool), AuditError> {
         let deadline = Instant::now() + query.patience;
         let most = query.limit.max(1);
         let mut found = Found::default();
@@ -113,6 +127,7 @@ impl Browser {
         let columns = query.columns();
         // From which rank on nothing was looked at, where time was over.
         let mut reached = None;
+        let mut gone = false;
         for (index, segment) in segments.iter().enumerate() {
             let best = query.best(segment.first, segment.last);
             if places.len() > most && places.last_key_value().is_some_and(|(worst, _)| *worst < best) {
@@ -137,7 +152,10 @@ impl Browser {
                     reached = Some(rank);
                     break;
                 }
-                Err(error) => found.problems.push(error.to_string()),
+                Err(error) => {
+                    gone |= error.is_absent();
+                    found.problems.push(error.to_string());
+                }
             }
         }
         if let Some(reached) = reached {
@@ -149,8 +167,10 @@ impl Browser {
             places.pop_last();
             found.next = places.last_key_value().map(|(rank, _)| query.rank(*rank));
         }
+        let before = found.problems.len();
         found.rows = segments::fetch(&segments, places, &columns, &mut found.problems);
-        Ok(found)
+        gone |= found.problems.len() > before && segments.iter().any(|segment| !segment.path.exists());
+        Ok((found, gone))
     }
 
     /// Sessions that have not ended, the newest first.

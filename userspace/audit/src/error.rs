@@ -76,6 +76,11 @@ impl AuditError {
         }
     }
 
+    /// Whether a file was not there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     pub(crate) fn segment(action: &'static str, path: &Path) -> impl FnOnce(ParquetError) -> Self {
         let path = path.to_owned();
         move |source| Self::Segment {

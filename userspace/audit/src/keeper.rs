@@ -6,6 +6,7 @@ pub(crate) mod thread;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use crate::compact::swap;
 use crate::entry::Entry;
 use crate::fold::Fold;
 use crate::journal::reader::{Gap, Item, Limit, Reader};
@@ -86,6 +87,9 @@ impl Keeper {
                 &journal,
                 "the journal is missing, but there are segments",
             ));
+        }
+        if config.seals.is_some() {
+            swap::finish(&config.directory)?;
         }
         let sealer = match &config.seals {
             Some(seals) => Some(Sealer::open(config, seals, known)?),

@@ -104,10 +104,46 @@ fn due(directory: &Path, retention: &Retention, holds: &[Hold], now: Micros) -> 
     Ok(found)
 }
 
-fn is_shipped(directory: &Path, table: Table, segment: &Path) -> bool {
+/// Whether a segment's receipt of shipping is there.
+pub(crate) fn is_shipped(directory: &Path, table: Table, segment: &Path) -> bool {
+    receipt(directory, table, segment).is_file()
+}
+
+fn receipt(directory: &Path, table: Table, segment: &Path) -> PathBuf {
     let mut name = segment.file_name().unwrap_or_default().to_owned();
     name.push(".json");
-    directory.join("shipped").join(table.name()).join(name).is_file()
+    directory.join("shipped").join(table.name()).join(name)
+}
+
+/// Notes for a merged segment that an object store has its rows, if it has all files that the segment was made of: in those, as
+/// they were.
+pub(crate) fn mark_shipped(
+    directory: &Path,
+    table: Table,
+    merged: (&Path, &Leaf),
+    files: &[PathBuf],
+) -> Result<(), AuditError> {
+    let mut objects = Vec::with_capacity(files.len());
+    for file in files {
+        let path = receipt(directory, table, file);
+        let Ok(bytes) = std::fs::read(&path) else {
+            return Ok(());
+        };
+        let told: serde_json::Value = serde_json::from_slice(&bytes)
+            .map_err(|error| AuditError::damaged(&path, format!("it is no receipt: {error}")))?;
+        objects.push(told.get("object").cloned().unwrap_or_default());
+    }
+    let (path, leaf) = merged;
+    let told = serde_json::json!({
+        "object": format!("{} objects, as the segments were before they were merged here", objects.len()),
+        "objects": objects,
+        "size": leaf.bytes,
+        "sha256": hex::encode(leaf.sha256),
+        "etag": null,
+        "version": null,
+        "at": jiff::Timestamp::now(),
+    });
+    store::put(&receipt(directory, table, path), told.to_string().as_bytes())
 }
 
 /// What the daemon would delete now. Reads only.
@@ -180,7 +216,7 @@ fn remove(path: &Path) -> Result<(), AuditError> {
 }
 
 /// Every segment that a seal has, by its path.
-fn sealed(directory: &Path) -> Result<HashMap<String, Leaf>, AuditError> {
+pub(crate) fn sealed(directory: &Path) -> Result<HashMap<String, Leaf>, AuditError> {
     let mut all = HashMap::new();
     for (_, path) in store::list(&store::directory(directory))? {
         for leaf in store::read(&path)?.seal.segments {

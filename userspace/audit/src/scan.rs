@@ -2,8 +2,8 @@
 
 mod print;
 
-use std::collections::{HashSet, VecDeque};
-use std::path::Path;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
 
 use interdict_record::Micros;
 use serde_json::Map;
@@ -107,9 +107,14 @@ pub(crate) fn earliest(session_id: Uuid) -> Option<Micros> {
 
 /// Rows as JSON objects with the table's columns: oldest first, the open ones last.
 pub struct Scan {
+    directory: PathBuf,
     filter: Filter,
     segments: VecDeque<Segment>,
     rows: Option<Rows>,
+    /// By day, the last number that was read: a segment that was merged meanwhile is read from there on.
+    reached: HashMap<String, u64>,
+    /// Rows up to this one were read already.
+    behind: u64,
     /// What is not in segments.
     tail: VecDeque<Cells>,
     /// With `last`: everything that was found.
@@ -151,12 +156,21 @@ pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
         .filter(|segment| filter.may_hold(segment))
         .collect();
     Ok(Scan {
+        directory: directory.to_owned(),
         filter,
         segments,
         rows: None,
+        reached: HashMap::new(),
+        behind: 0,
         tail,
         kept: None,
     })
+}
+
+/// A row's number.
+fn seq(cells: &Cells) -> Option<u64> {
+    let (_, value) = cells.iter().find(|(name, _)| name == "seq")?;
+    u64::try_from(value.as_integer()?).ok()
 }
 
 /// Rows of what has not ended.
@@ -184,6 +198,29 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
 }
 
 impl Scan {
+    /// Opens the next segment, or the one that has its rows by now. `None`: those were read.
+    fn open(&mut self, segment: Segment) -> Result<Option<Rows>, AuditError> {
+        let reached = self.reached.entry(segment.date.clone()).or_default();
+        self.behind = 0;
+        if segment.last <= *reached {
+            return Ok(None);
+        }
+        let session = self.filter.session_id;
+        match Rows::open(&segment.path, session) {
+            Err(error) if error.is_absent() => {
+                let Some(merged) = segment::successor(&self.directory, self.filter.table, &segment)? else {
+                    return Err(error);
+                };
+                self.behind = std::mem::replace(reached, merged.last);
+                Rows::open(&merged.path, session).map(Some)
+            }
+            opened => {
+                *reached = segment.last;
+                opened.map(Some)
+            }
+        }
+    }
+
     pub(crate) fn step(&mut self) -> Result<Option<Cells>, AuditError> {
         loop {
             let cells = if let Some(rows) = &mut self.rows {
@@ -199,13 +236,16 @@ impl Scan {
                     }
                 }
             } else if let Some(segment) = self.segments.pop_front() {
-                self.rows = Some(Rows::open(&segment.path, self.filter.session_id)?);
+                self.rows = self.open(segment)?;
                 continue;
             } else if let Some(cells) = self.tail.pop_front() {
                 cells
             } else {
                 return Ok(None);
             };
+            if self.behind > 0 && seq(&cells).is_some_and(|seq| seq <= self.behind) {
+                continue;
+            }
             if self.filter.matches(&cells) {
                 return Ok(Some(cells));
             }

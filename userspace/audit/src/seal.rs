@@ -37,6 +37,8 @@ pub enum SealKind {
     NewChain,
     /// Segments were deleted because their time was over.
     Deletion,
+    /// Small segments were merged.
+    Compaction,
 }
 
 /// A seal.
@@ -61,7 +63,7 @@ pub struct Seal {
     pub key: String,
     /// The key itself.
     pub public_key: String,
-    /// What was published since the seal before.
+    /// What was published since the seal before; of a compaction, what takes the place of [`Self::replaced`].
     pub segments: Vec<Leaf>,
     /// Their Merkle root (RFC 9162, section 2.1.1).
     #[serde(with = "hex::serde")]
@@ -81,6 +83,9 @@ pub struct Seal {
     /// Of a deletion: what was deleted, as it had been sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<Leaf>,
+    /// Of a compaction: the segments whose rows are now in [`Self::segments`], as they had been sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Leaf>,
 }
 
 /// A published segment as its seal has it.

@@ -5,8 +5,11 @@ pub(crate) mod hashing;
 mod layout;
 #[cfg(test)]
 mod measure;
+pub(crate) mod merge;
 pub(crate) mod read;
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -43,14 +46,69 @@ pub(crate) struct Segment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stranger(pub(crate) PathBuf);
 
+/// A file's place, from the audit's directory on: what seals call it.
+pub(crate) fn relative(directory: &Path, path: &Path) -> String {
+    path.strip_prefix(directory)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// The partition of a time: its UTC day. Times that no calendar has are filed under the epoch.
 pub(crate) fn date(at: Micros) -> String {
     let time = jiff::Timestamp::from_microsecond(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     jiff::tz::TimeZone::UTC.to_datetime(time).date().to_string()
 }
 
-/// A table's segments by their first `seq`, and files that don't belong.
+/// A table's segments by their first `seq`, and files that don't belong. A segment whose rows are in a larger one of its day is left
+/// out: it is on its way out.
 pub(crate) fn list(directory: &Path, table: Table) -> Result<(Vec<Segment>, Vec<Stranger>), AuditError> {
+    let (mut segments, strangers) = all(directory, table)?;
+    let doubled = within_others(&segments);
+    segments.retain(|segment| !doubled.contains(&segment.path));
+    Ok((segments, strangers))
+}
+
+/// Whether the rows of a segment are in a larger one as well.
+pub(crate) fn doubled(directory: &Path, table: Table) -> Result<bool, AuditError> {
+    Ok(!within_others(&all(directory, table)?.0).is_empty())
+}
+
+/// The segment that has the rows of one that is gone, if it was merged.
+pub(crate) fn successor(
+    directory: &Path,
+    table: Table,
+    gone: &Segment,
+) -> Result<Option<Segment>, AuditError> {
+    let segments = list(directory, table)?.0.into_iter();
+    let mut segments = segments.filter(|segment| segment.path != gone.path);
+    Ok(segments.find(|segment| {
+        segment.date == gone.date && segment.first <= gone.first && gone.last <= segment.last
+    }))
+}
+
+/// The segments whose numbers are within those of another of the same day.
+fn within_others(segments: &[Segment]) -> HashSet<PathBuf> {
+    let mut days: BTreeMap<&str, Vec<&Segment>> = BTreeMap::new();
+    for segment in segments {
+        days.entry(&segment.date).or_default().push(segment);
+    }
+    let mut within = HashSet::new();
+    for mut day in days.into_values() {
+        day.sort_by_key(|segment| (segment.first, Reverse(segment.last)));
+        let mut reached = 0;
+        for segment in day {
+            if segment.last <= reached {
+                within.insert(segment.path.clone());
+            }
+            reached = reached.max(segment.last);
+        }
+    }
+    within
+}
+
+/// Every file with a segment's name.
+pub(crate) fn all(directory: &Path, table: Table) -> Result<(Vec<Segment>, Vec<Stranger>), AuditError> {
     let (mut segments, mut strangers) = (Vec::new(), Vec::new());
     let root = directory.join(table.name());
     for day in entries(&root)? {

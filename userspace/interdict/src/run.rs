@@ -98,6 +98,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     let anchors = Arc::new(keeping::anchors(&settings.audit, &audit, &mut tasks)?);
     tasks.spawn(keeping::clock(Arc::clone(&audit)));
     tasks.spawn(keeping::retain(settings.audit.clone(), Arc::clone(&audit)));
+    tasks.spawn(keeping::compact(settings.audit.clone(), Arc::clone(&audit)));
     let policies = Arc::new(policies);
     let shared = Arc::new(Shared::new(Arc::clone(&policies), ANALYSIS_CACHE));
     let grants = Arc::new(open_grants(&audit, &shared).await?);

@@ -76,6 +76,7 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     let inner = Inner {
         shared,
         writer,
+        directory: config.directory.clone(),
         queue_bytes: config.queue_bytes,
         closed: AtomicBool::new(false),
         threads: Mutex::new(vec![journal_thread, segments_thread]),

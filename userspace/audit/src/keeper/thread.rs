@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Keeper, Sealer};
 use crate::audit::Shared;
+use crate::compact::{Compacted, Merged};
 use crate::fold::Ending;
 use crate::grants::GrantState;
 use crate::journal::file::sync_directory;
@@ -39,6 +40,8 @@ pub(crate) enum Ask {
     Grants(Reply<Vec<GrantState>>),
     /// Delete what is due.
     Retain(Box<(Retention, Micros, Because)>, Reply<Retained>),
+    /// Put merged segments into their places.
+    Compact(Vec<Merged>, Reply<Compacted>),
     /// Go on with a new key, which takes the place of the one in this file.
     Rotate(PathBuf, Reply<PublicKey>),
     /// Stop. The journal has everything.
@@ -89,6 +92,7 @@ pub(crate) fn run(mut keeper: Keeper, shared: &Arc<Shared>, asks: &Receiver<Ask>
                 let (retention, now, because) = *what;
                 drop(reply.send(keeper.retain(&retention, now, &because)));
             }
+            (Ok(()), Ask::Compact(merged, reply)) => drop(reply.send(keeper.compact(&merged))),
             (Ok(()), Ask::Rotate(path, reply)) => drop(reply.send(keeper.rotate(&path))),
             (Ok(()), Ask::Durable | Ask::Stop) => {}
         }
@@ -101,6 +105,7 @@ fn refuse(ask: Ask, error: &AuditError) {
         Ask::Endings(reply) => drop(reply.send(Err(error.clone()))),
         Ask::Grants(reply) => drop(reply.send(Err(error.clone()))),
         Ask::Retain(_, reply) => drop(reply.send(Err(error.clone()))),
+        Ask::Compact(_, reply) => drop(reply.send(Err(error.clone()))),
         Ask::Rotate(_, reply) => drop(reply.send(Err(error.clone()))),
         Ask::Durable | Ask::Stop => {}
     }

@@ -216,6 +216,14 @@ impl Sealer {
         })
     }
 
+    /// That merged segments are about to take the place of what they were made of.
+    pub(crate) fn compact(&mut self, merged: Vec<Leaf>, replaced: Vec<Leaf>) -> Result<(), AuditError> {
+        self.make(SealKind::Compaction, |seal| {
+            seal.segments = merged;
+            seal.replaced = replaced;
+        })
+    }
+
     fn make(&mut self, kind: SealKind, change: impl FnOnce(&mut Seal)) -> Result<(), AuditError> {
         let signed = Signed::sign(self.seal(kind, change), &[&self.key])?;
         self.put(&signed)
@@ -250,6 +258,7 @@ impl Sealer {
             next: None,
             because: None,
             deleted: Vec::new(),
+            replaced: Vec::new(),
         };
         change(&mut seal);
         let leaves: Vec<Hash> = seal.segments.iter().map(merkle::leaf).collect();
@@ -315,10 +324,9 @@ pub(crate) fn leaf(directory: &Path, table: Table, path: &Path) -> Result<Leaf, 
     let hash = |name: &str| fact(name).and_then(|text| Hash::from_hex(text).ok());
     let missing = || AuditError::damaged(path, "its metadata is not that of a segment");
     let (bytes, sha256) = digest(path)?;
-    let relative = path.strip_prefix(directory).unwrap_or(path);
     Ok(Leaf {
         table: table.name().to_owned(),
-        path: relative.to_string_lossy().into_owned(),
+        path: segment::relative(directory, path),
         rows: u64::try_from(rows).map_err(|_| missing())?,
         first_seq: number(key::FIRST_SEQ).ok_or_else(missing)?,
         last_seq: number(key::LAST_SEQ).ok_or_else(missing)?,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_array::{Array as _, FixedSizeBinaryArray, Int64Array, RecordBatch};
+use arrow_schema::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -72,6 +73,11 @@ pub(crate) fn chain(path: &Path) -> Result<Vec<(u64, Hash)>, AuditError> {
         }
     }
     Ok(links)
+}
+
+/// The columns of a file.
+pub(crate) fn schema(path: &Path) -> Result<SchemaRef, AuditError> {
+    Ok(builder(path)?.schema().clone())
 }
 
 /// How many row groups a file has.

@@ -261,6 +261,7 @@ impl Report {
             waiting,
             deleted_segments,
             deleted_rows,
+            merged_segments,
             anchored,
         } = seals;
         let made_at = made_at.as_deref().unwrap_or_default();
@@ -290,6 +291,12 @@ impl Report {
             writeln!(
                 out,
                 "deleted     {deleted_rows:>10} rows in {deleted_segments} segments, with receipts"
+            )?;
+        }
+        if *merged_segments > 0 {
+            writeln!(
+                out,
+                "merged      {merged_segments:>10} small segments into larger ones, with the same rows"
             )?;
         }
         match anchored {

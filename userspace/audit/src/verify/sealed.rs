@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::expected::Sealed;
 use super::report::{Chain, Problem, Report};
-use super::seals::{Sealed, about};
+use super::seals::about;
 use crate::seal::Leaf;
-use crate::segment::Segment;
+use crate::segment::{Segment, relative};
 use crate::table::Table;
 use crate::value::Hash;
 
@@ -141,11 +142,4 @@ pub(super) fn count(table: Table, sealed: &Sealed, report: &mut Report) {
         }
     }
     report.tables.insert(table.name(), chain);
-}
-
-fn relative(directory: &Path, path: &Path) -> String {
-    path.strip_prefix(directory)
-        .unwrap_or(path)
-        .to_string_lossy()
-        .into_owned()
 }

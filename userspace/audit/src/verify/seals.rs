@@ -1,16 +1,17 @@
 //! The seals: that none is missing or forged, whose they are, and what they say of the segments.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::expected::Sealed;
 use super::report::{Finding, Problem, Report};
 use crate::AuditError;
 use crate::canonical::GENESIS;
 use crate::keys::PublicKey;
 use crate::seal::sealer::SealAt;
-use crate::seal::{Leaf, SealKind, Signed, merkle, store};
+use crate::seal::{SealKind, Signed, merkle, store};
 use crate::table::Table;
 use crate::value::Hash;
 
@@ -35,20 +36,10 @@ pub struct SealState {
     pub deleted_segments: u64,
     /// Rows of those.
     pub deleted_rows: u64,
+    /// Segments whose rows are in larger ones now.
+    pub merged_segments: u64,
     /// Seals at the anchor that are the same as here.
     pub anchored: Option<u64>,
-}
-
-/// What the seals say.
-#[derive(Debug, Default)]
-pub(super) struct Sealed {
-    /// Every segment that should be there, by its path, with its seal's number.
-    pub(super) present: HashMap<String, (Leaf, u64)>,
-    /// Every segment that was deleted with a receipt.
-    pub(super) deleted: Vec<Leaf>,
-    /// By table: the highest row that a seal covers.
-    pub(super) heads: BTreeMap<String, u64>,
-    pub(super) any: bool,
 }
 
 fn finding(problem: Problem, file: Option<PathBuf>, what: impl Into<String>) -> Finding {
@@ -190,6 +181,10 @@ impl Chain<'_> {
         });
         self.previous = Some(signed.digest());
         self.sealed.any = true;
+        if let Err(what) = self.sealed.merge(seal) {
+            self.report
+                .add(finding(Problem::ForgedSeal, Some(path.to_owned()), what));
+        }
         for leaf in &seal.segments {
             let place = (leaf.clone(), seal.number);
             self.sealed.present.insert(leaf.path.clone(), place);
@@ -260,6 +255,7 @@ impl Chain<'_> {
                 waiting: 0,
                 deleted_segments: self.sealed.deleted.len() as u64,
                 deleted_rows: self.sealed.deleted.iter().map(|leaf| leaf.rows).sum(),
+                merged_segments: self.sealed.merged.iter().map(|(_, old)| old.len() as u64).sum(),
                 anchored: None,
             });
         } else if !self.keys.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use super::Expectation;
+use super::expected::Sealed;
 use super::report::{Chain, Finding, Problem, Report};
-use super::seals::Sealed;
 use super::work::{Row, Rows, Work};
 use crate::canonical::GENESIS;
 use crate::seal::Leaf;

@@ -6,6 +6,7 @@
     reason = "a test that goes wrong must stop"
 )]
 
+mod compaction;
 mod crash;
 mod documented;
 mod duckdb;

@@ -120,8 +120,17 @@ const JUMP: i64 = 2_000_000;
 
 /// Puts it on the record when the host's clock is set: times of rows are what it says.
 pub(super) async fn clock(audit: Arc<Audit>) {
-    let started = std::time::Instant::now();
-    let since = || i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+    // The clock that goes on while the host sleeps: waking up is no setting of the clock.
+    let since = || {
+        use nix::time::{ClockId, clock_gettime};
+        clock_gettime(ClockId::CLOCK_BOOTTIME)
+            .map(|time| {
+                time.tv_sec()
+                    .saturating_mul(1_000_000)
+                    .saturating_add(time.tv_nsec() / 1000)
+            })
+            .unwrap_or_default()
+    };
     let mut offset = now().saturating_sub(since());
     loop {
         tokio::time::sleep(LOOK).await;
@@ -178,6 +187,28 @@ pub(super) async fn retain(settings: settings::Audit, audit: Arc<Audit>) {
             tracing::error!(%error, "a deletion is not in `admin`; its receipt is a seal");
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// How often it is looked for days that are over.
+const DAYS: Duration = Duration::from_hours(1);
+
+/// Merges the small segments of days that are over. Where segments are shipped, what the store has not confirmed waits.
+pub(super) async fn compact(settings: settings::Audit, audit: Arc<Audit>) {
+    loop {
+        tokio::time::sleep(DAYS).await;
+        match audit.compact(now(), settings.ship.is_some()).await {
+            Ok(done) if done.before > 0 => {
+                tracing::info!(
+                    before = done.before,
+                    after = done.after,
+                    "small segments were merged"
+                );
+            }
+            Ok(_) => {}
+            // The record is as good with small segments.
+            Err(error) => tracing::warn!(%error, "small segments can't be merged; it is tried again"),
+        }
     }
 }
 
