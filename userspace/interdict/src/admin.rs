@@ -15,7 +15,7 @@ mod tests;
 
 pub(crate) use client::{CallError, call};
 pub(crate) use peer::{Peer, name};
-pub(crate) use protocol::{Quarantined, RefusalKind, Request, Response, Status};
+pub(crate) use protocol::{Counts, Quarantined, RefusalKind, Request, Response, Status};
 pub(crate) use {
     protocol::{Cut, Refusal},
     server::{Handler, serve},

@@ -51,7 +51,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use self::office::Office;
-use self::operator::{Attached, Operator};
+use self::operator::{Attached, Away, Operator};
 use crate::admin::{self, Socket};
 use crate::record::{self, event, now};
 use crate::sandbox::Sandbox;
@@ -164,7 +164,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     webhooks(&settings, &desk, noticed, &mut tasks).await?;
     tasks.spawn(heart::keep(programs, Arc::clone(&workers)));
     let away = fleet.start(&settings, &audit, &mut tasks).await?;
-    metrics::serve(&settings, counts, &audit, &live, away, &mut tasks).await?;
+    metrics::serve(&settings, counts, &audit, &live, away.clone(), &mut tasks).await?;
     if let Some(oidc) = oidc {
         tasks.spawn(issuers::keep(oidc, Arc::clone(&audit)));
     }
@@ -208,7 +208,10 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         live,
         orders.clone(),
         Office::new(Arc::clone(&desk), grants, &settings.admin.grantors),
-        Arc::clone(&anchors),
+        Away {
+            anchors: Arc::clone(&anchors),
+            fleet: away.clone(),
+        },
     ));
     console::open(&settings, &operator, &shared, &mut tasks).await?;
     tasks.spawn(admin::serve(door, Arc::clone(&operator), stopping));

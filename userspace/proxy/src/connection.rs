@@ -45,12 +45,17 @@ pub(crate) struct Connection {
 impl Connection {
     /// Sends bytes of the opening to the client, for the record too.
     pub(crate) async fn tell(&self, client: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+        self.said(bytes);
+        client.write_all(bytes).await?;
+        client.flush().await
+    }
+
+    /// Takes bytes of the opening that the client is about to be sent, for the record.
+    pub(crate) fn said(&self, bytes: &[u8]) {
         self.tape
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .said(bytes);
-        client.write_all(bytes).await?;
-        client.flush().await
     }
 
     /// What the client was told in the opening, for the session to go on with.

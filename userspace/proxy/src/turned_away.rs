@@ -60,19 +60,30 @@ impl Proxy {
         let ticket = self.audit.append(vec![Record::Event(Box::new(event))]).await?;
         ticket.durable().await?;
         // A client that goes away is refused all the same.
-        let _ = tokio::time::timeout(PATIENCE, tell(stream, connection.service.protocol)).await;
+        let _ = tokio::time::timeout(
+            PATIENCE,
+            tell(stream, connection.service.protocol, &|bytes| {
+                connection.said(bytes)
+            }),
+        )
+        .await;
         self.end_early(connection, REASON).await
     }
 }
 
-async fn tell(mut stream: TcpStream, protocol: Protocol) -> std::io::Result<()> {
+/// `said` is told what the client is sent, before it is.
+async fn tell(
+    mut stream: TcpStream,
+    protocol: Protocol,
+    said: &(impl Fn(&[u8]) + Sync),
+) -> std::io::Result<()> {
     match protocol {
-        Protocol::Postgres => tell_postgres(&mut stream).await?,
+        Protocol::Postgres => tell_postgres(&mut stream, said).await?,
         Protocol::Mysql => {
             let words = interdict_session::mysql::turned_away(LastWords::Identity);
-            stream.write_all(&words).await?;
+            say(&mut stream, &words, said).await?;
         }
-        Protocol::Http => tell_http(&mut stream).await?,
+        Protocol::Http => tell_http(&mut stream, said).await?,
         Protocol::Opaque => {}
     }
     stream.shutdown().await?;
@@ -86,7 +97,7 @@ async fn tell(mut stream: TcpStream, protocol: Protocol) -> std::io::Result<()> 
 }
 
 /// Without TLS: the client has not proven who it is, so it learns nothing of what there is.
-async fn tell_postgres(stream: &mut TcpStream) -> std::io::Result<()> {
+async fn tell_postgres(stream: &mut TcpStream, said: &(impl Fn(&[u8]) + Sync)) -> std::io::Result<()> {
     let mut input = BytesMut::with_capacity(1024);
     loop {
         match open(&mut input) {
@@ -95,18 +106,18 @@ async fn tell_postgres(stream: &mut TcpStream) -> std::io::Result<()> {
                     return Ok(());
                 }
             }
-            Opening::Gss | Opening::Tls => stream.write_all(b"N").await?,
-            Opening::DirectTls => return stream.write_all(&TLS_ALERT).await,
+            Opening::Gss | Opening::Tls => say(stream, b"N", said).await?,
+            Opening::DirectTls => return say(stream, &TLS_ALERT, said).await,
             Opening::Startup(_) | Opening::Refused(_) => {
                 let words = interdict_session::postgres::last_words(LastWords::Identity);
-                return stream.write_all(&words).await;
+                return say(stream, &words, said).await;
             }
             Opening::Cancel(_) => return Ok(()),
         }
     }
 }
 
-async fn tell_http(stream: &mut TcpStream) -> std::io::Result<()> {
+async fn tell_http(stream: &mut TcpStream, said: &(impl Fn(&[u8]) + Sync)) -> std::io::Result<()> {
     let mut input = BytesMut::with_capacity(4096);
     // Until the end of a head: a client that has not sent it may not be ready for an answer. HTTP/2's preface ends as one.
     while !input.windows(4).any(|end| end == b"\r\n\r\n") && input.len() < 64 << 10 {
@@ -114,7 +125,7 @@ async fn tell_http(stream: &mut TcpStream) -> std::io::Result<()> {
             return Ok(());
         }
         if input.first() == Some(&TLS_HANDSHAKE) {
-            return stream.write_all(&TLS_ALERT).await;
+            return say(stream, &TLS_ALERT, said).await;
         }
     }
     if input.starts_with(b"PRI ") {
@@ -125,12 +136,19 @@ async fn tell_http(stream: &mut TcpStream) -> std::io::Result<()> {
         "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(&body).await
+    say(stream, head.as_bytes(), said).await?;
+    say(stream, &body, said).await
+}
+
+async fn say(stream: &mut TcpStream, bytes: &[u8], said: &(impl Fn(&[u8]) + Sync)) -> std::io::Result<()> {
+    said(bytes);
+    stream.write_all(bytes).await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use tokio::net::TcpListener;
 
@@ -139,12 +157,20 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let telling = tokio::spawn(tell(stream, protocol));
+        let noted = Arc::new(Mutex::new(Vec::new()));
+        let note = Arc::clone(&noted);
+        let telling = tokio::spawn(async move {
+            tell(stream, protocol, &|bytes: &[u8]| {
+                note.lock().unwrap().extend_from_slice(bytes)
+            })
+            .await
+        });
         client.write_all(hello).await.unwrap();
         client.shutdown().await.unwrap();
         let mut said = Vec::new();
         client.read_to_end(&mut said).await.unwrap();
         telling.await.unwrap().unwrap();
+        assert_eq!(*noted.lock().unwrap(), said, "the record has what was said");
         said
     }
 

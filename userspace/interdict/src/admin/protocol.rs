@@ -143,6 +143,8 @@ pub(crate) struct Status {
     pub(crate) workloads: BTreeMap<String, Counts>,
     /// By name, likewise.
     pub(crate) services: BTreeMap<String, Counts>,
+    /// By stream, and of shipping: what left this host and what waits.
+    pub(crate) away: BTreeMap<String, Counts>,
     /// What a person must look at, a sentence each: the audit can't be written, a workload is quarantined.
     pub(crate) attention: Vec<String>,
 }

@@ -51,7 +51,8 @@ fn write(status: &crate::admin::Status, out: &mut impl Write) -> io::Result<()> 
         writeln!(out, "! {}", output::readable(sentence))?;
     }
     counts("WORKLOAD", &status.workloads, out)?;
-    counts("SERVICE", &status.services, out)
+    counts("SERVICE", &status.services, out)?;
+    counts("RECORD ELSEWHERE", &status.away, out)
 }
 
 fn counts(

@@ -1,6 +1,8 @@
 //! What leaves the host: live streams of rows, and segments to an object store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use interdict_audit::{Audit, Observers, Table};
@@ -11,6 +13,7 @@ use interdict_fleet::{Feed, Note, Notes};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::admin::Counts;
 use crate::record;
 use crate::settings::{Protocol, SecretSource, Settings, Sink};
 
@@ -24,6 +27,57 @@ pub(super) struct Fleet {
 pub(super) struct States {
     pub(super) streams: Vec<(String, Arc<stream::State>)>,
     pub(super) ship: Option<Arc<ship::State>>,
+}
+
+impl States {
+    /// By name: what there is to count.
+    pub(super) fn counts(&self) -> BTreeMap<String, Counts> {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let named = |counts: &[(&str, u64)]| -> Counts {
+            let counts = counts.iter();
+            counts.map(|(what, count)| ((*what).to_owned(), *count)).collect()
+        };
+        let streams = self.streams.iter().map(|(name, state)| {
+            let counts = [
+                ("delivered", count(&state.delivered)),
+                ("refused", count(&state.refused)),
+                ("waiting", waiting(state)),
+            ];
+            (format!("stream {name}"), named(&counts))
+        });
+        let ship = self.ship.iter().map(|state| {
+            let counts = [
+                ("shipped", count(&state.files)),
+                ("waiting", count(&state.waiting)),
+            ];
+            ("shipping".to_owned(), named(&counts))
+        });
+        streams.chain(ship).collect()
+    }
+
+    /// What a person must look at.
+    pub(super) fn attention(&self) -> Vec<String> {
+        let streams = self.streams.iter().filter_map(|(name, state)| {
+            let waiting = waiting(state);
+            Some(format!(
+                "the stream {name} delivers nothing ({waiting} rows wait): {}",
+                state.error()?
+            ))
+        });
+        let ship = self.ship.iter().filter_map(|state| {
+            let waiting = state.waiting.load(Ordering::Relaxed);
+            Some(format!(
+                "segments are not shipped ({waiting} wait): {}",
+                state.error()?
+            ))
+        });
+        streams.chain(ship).collect()
+    }
+}
+
+/// Rows that a stream has yet to deliver.
+fn waiting(state: &stream::State) -> u64 {
+    u64::try_from(state.lag.load(Ordering::Relaxed)).unwrap_or_default()
 }
 
 impl Fleet {

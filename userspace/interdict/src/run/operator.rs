@@ -15,6 +15,7 @@ use interdict_record::{LedgerEntry, Micros, Record};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::fleet::States;
 use super::ledger::Ledger;
 use super::office::{self, Office};
 use crate::admin::{Cut, Handler, Peer, Quarantined, Refusal, RefusalKind, Request, Response, Status};
@@ -80,7 +81,7 @@ pub(super) struct Operator {
     adopted: bool,
     workloads: Vec<String>,
     services: Vec<String>,
-    anchors: Arc<Anchors>,
+    away: Away,
     /// The file of the key, where it is ours.
     key: Option<PathBuf>,
     directory: PathBuf,
@@ -88,6 +89,12 @@ pub(super) struct Operator {
     console: OnceLock<Weak<Console>>,
     /// Who put workloads in quarantine, as far as it was this daemon that was asked.
     by: Mutex<HashMap<String, String>>,
+}
+
+/// Where the record goes from here.
+pub(super) struct Away {
+    pub(super) anchors: Arc<Anchors>,
+    pub(super) fleet: States,
 }
 
 impl Operator {
@@ -98,7 +105,7 @@ impl Operator {
         live: Arc<Live>,
         orders: watch::Sender<Orders>,
         office: Office,
-        anchors: Arc<Anchors>,
+        away: Away,
     ) -> Self {
         let operator = Self {
             audit,
@@ -119,7 +126,7 @@ impl Operator {
             workloads: settings.workloads.iter().map(|one| one.name.clone()).collect(),
             services: settings.services.iter().map(|one| one.name.clone()).collect(),
             office,
-            anchors,
+            away,
             key: settings.audit.key_file(),
             directory: settings.audit.directory.clone(),
             console: OnceLock::new(),
@@ -340,7 +347,19 @@ impl Handler for Operator {
             }
         }
         let mut attention = self.office.attention();
-        for (name, health) in self.anchors.health() {
+        let health = self.audit.health();
+        if let Some(why) = health.journal {
+            attention.push(format!(
+                "the record can't be written, and statements are refused: {why}"
+            ));
+        }
+        if let Some(why) = health.segments {
+            attention.push(format!(
+                "segments can't be sealed; the journal keeps the rows: {why}"
+            ));
+        }
+        attention.extend(self.away.fleet.attention());
+        for (name, health) in self.away.anchors.health() {
             if let Some(why) = health.failing {
                 attention.push(format!(
                     "seals can't be put to {name} ({} wait): {why}",
@@ -379,6 +398,7 @@ impl Handler for Operator {
             approvals: self.office.pending(),
             workloads,
             services,
+            away: self.away.fleet.counts(),
             attention,
         })
     }

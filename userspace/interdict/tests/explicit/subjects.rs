@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
-use crate::support::{Daemon, Postgres, audit_rows, explicit_settings, interdict, scratch, text};
+use crate::support::{
+    Daemon, Postgres, audit_rows, explicit_settings, scratch, subject_tokens, subjects_shown as shown, text,
+};
 use crate::{Stage, ask, client};
 
 const POLICY: &str = "\
@@ -48,44 +48,8 @@ fn stage(masks: &str) -> Stage {
     }
 }
 
-/// As `interdict policy token` has them.
 fn tokens(stage: &Stage, name: &str, values: &[&str]) -> BTreeSet<String> {
-    let mut child = Command::new(interdict())
-        .args(["policy", "token", "--key", "record", "--as", name, "--config"])
-        .arg(stage.directory.path().join("interdict.yaml"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for value in values {
-        writeln!(input, "{value}").unwrap();
-    }
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let tokens: BTreeSet<String> = text(&output.stdout).lines().map(str::to_owned).collect();
-    assert_eq!(tokens.len(), values.len());
-    tokens
-}
-
-/// Of the statement that has this in its text: its tokens, and its flags about them.
-fn shown(audit: &Path, needle: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let rows = audit_rows(audit, "statements");
-    let row = rows
-        .iter()
-        .find(|row| row["statement"].as_str().unwrap().contains(needle))
-        .unwrap_or_else(|| panic!("{needle}: {rows:#?}"));
-    let list = |column: &str| -> BTreeSet<String> {
-        let list = row[column].as_array().cloned().unwrap_or_default();
-        list.iter()
-            .map(|entry| entry.as_str().unwrap().to_owned())
-            .collect()
-    };
-    let flags = list("flags")
-        .into_iter()
-        .filter(|flag| flag.starts_with("subjects"));
-    (list("subjects"), flags.collect())
+    subject_tokens(&stage.directory.path().join("interdict.yaml"), name, values)
 }
 
 const MRNS: [&str; 2] = ["MRN0000001", "MRN0000002"];

@@ -13,10 +13,11 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Daemon, POLICY, Postgres, explicit_settings, free_port, psql, scratch};
+use support::{Daemon, POLICY, Postgres, explicit_settings, free_port, interdict, psql, scratch};
 
 /// A page of metrics, read strictly: every sample under a `HELP` and a `TYPE` of its family, numbers that are numbers, labels
 /// as they should be, no series twice, histograms that add up.
@@ -136,7 +137,10 @@ fn metrics_say_what_the_record_says_and_streams_get_it() {
     );
     let text = text.replace(
         "durability: strict,",
-        "durability: strict, streams: [ { file: events.ndjson, from: beginning } ],",
+        &format!(
+            "durability: strict, streams: [ {{ file: events.ndjson, from: beginning }}, {{ name: siem, syslog: {{ address: \"tcp://127.0.0.1:{}\" }} }} ],",
+            free_port()
+        ),
     );
     std::fs::write(&settings, text).unwrap();
     let mut daemon = Daemon::start(&settings, &directory.path().join("audit"));
@@ -204,5 +208,26 @@ fn metrics_say_what_the_record_says_and_streams_get_it() {
     });
     assert_eq!(refused["firewall_rule"]["name"], "no-destructive");
     assert!((Page::read(metrics).value("interdict_stream_healthy{stream=\"file\"}") - 1.0).abs() < 0.1);
+
+    // Whom to call about the one that nobody receives.
+    let status = until("the status says nothing of the stream that fails", || {
+        let out = Command::new(interdict())
+            .args(["status", "--json", "--config", settings.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(1));
+        let status: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let told = status["attention"].as_array().unwrap();
+        told.iter()
+            .any(|told| {
+                told.as_str()
+                    .unwrap()
+                    .starts_with("the stream siem delivers nothing")
+            })
+            .then_some(status)
+    });
+    assert_eq!(status["away"]["stream file"]["waiting"], 0);
+    assert!(status["away"]["stream file"]["delivered"].as_u64().unwrap() > 3);
+    assert!(status["away"]["stream siem"]["waiting"].as_u64().unwrap() > 0);
     daemon.stop();
 }

@@ -116,6 +116,14 @@ fn only_a_sound_token_opens_the_service() {
             "{row}"
         );
     }
+    // What they were told is on record as well.
+    let frames = crate::audit_rows(&stage.path("audit"), "frames");
+    for row in &refused {
+        let told = frames
+            .iter()
+            .any(|frame| frame["session_id"] == row["session_id"]);
+        assert!(told, "{row}");
+    }
     let events = crate::audit_rows(&stage.path("audit"), "admin");
     let reasons: Vec<&str> = events
         .iter()

@@ -16,6 +16,7 @@ mod replay;
 mod server;
 mod session;
 mod stage;
+mod subjects;
 #[path = "../support/mod.rs"]
 mod support;
 mod text;

@@ -1,6 +1,7 @@
 //! A server, the daemon before it, and what every test asks of them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -25,9 +26,17 @@ impl Stage {
 
     /// `upstream` names the server as `ADDRESS`; `more` are more lines of the service.
     pub(crate) fn with(server: MariaDb, upstream: &str, more: &str) -> Self {
+        Self::under(POLICY, server, upstream, more)
+    }
+
+    /// Under another policy; `record.key` is a key.
+    pub(crate) fn under(policy: &str, server: MariaDb, upstream: &str, more: &str) -> Self {
         let directory = scratch();
         let port = free_port();
-        fs::write(directory.path().join("policy.yaml"), POLICY).unwrap();
+        fs::write(directory.path().join("policy.yaml"), policy).unwrap();
+        let key = directory.path().join("record.key");
+        fs::write(&key, "a key of the test, 32 bytes long").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let upstream = upstream.replace("ADDRESS", &format!("\"localhost:{}\"", server.port));
         let text_of = format!(
             "services:\n  - name: clinic\n    protocol: mysql\n    listen: \"127.0.0.1:{port}\"\n    upstream: {upstream}\n{more}\

@@ -8,6 +8,7 @@
     reason = "a test that cannot set up has failed"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -410,4 +411,44 @@ pub fn read_all(child: &mut Child) -> String {
         let _ = stdout.read_to_string(&mut text);
     }
     text
+}
+
+/// Tokens of identifiers as `interdict policy token` has them, with the key `record`.
+pub fn subject_tokens(settings: &Path, name: &str, values: &[&str]) -> BTreeSet<String> {
+    let mut child = Command::new(interdict())
+        .args(["policy", "token", "--key", "record", "--as", name, "--config"])
+        .arg(settings)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for value in values {
+        writeln!(input, "{value}").unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let tokens: BTreeSet<String> = text(&output.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(tokens.len(), values.len());
+    tokens
+}
+
+/// Of the statement that has this in its text: its tokens, and its flags about them.
+pub fn subjects_shown(audit: &Path, needle: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let rows = audit_rows(audit, "statements");
+    let row = rows
+        .iter()
+        .find(|row| row["statement"].as_str().unwrap().contains(needle))
+        .unwrap_or_else(|| panic!("{needle}: {rows:#?}"));
+    let list = |column: &str| -> BTreeSet<String> {
+        let list = row[column].as_array().cloned().unwrap_or_default();
+        list.iter()
+            .map(|entry| entry.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let flags = list("flags")
+        .into_iter()
+        .filter(|flag| flag.starts_with("subjects"));
+    (list("subjects"), flags.collect())
 }
