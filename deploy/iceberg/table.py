@@ -71,6 +71,8 @@ class Registrar:
         self.outcome = Outcome()
         # What this run registered, with the rows that the footers say.
         self.added = {}
+        # The snapshot that this run goes by.
+        self.head = None
 
     def run(self):
         """Until it went through without another's commit in between."""
@@ -93,10 +95,11 @@ class Registrar:
             since = (datetime.now(timezone.utc) - timedelta(days=self.args.days)).date().isoformat()
         sizes, problems = self.record.segments(self.table, since)
         self.outcome.problems = problems
-        known = entries(table)
+        known = {file.file_path for file in data_files(table)}
+        self.head = head(table)
         self.refuse_strangers(table, known)
         absent = [url for url in known if url not in sizes and DAY.search(url)[1] >= since]
-        self.take_out(table, known, self.record.missing(absent))
+        self.take_out(table, set(self.record.missing(absent)))
         fresh = iter(sorted((item for item in sizes.items() if item[0] not in known), key=by_day))
         while batch := dict(islice(fresh, self.args.batch)):
             footers = {}
@@ -118,7 +121,7 @@ class Registrar:
         if table.current_snapshot() and int(table.current_snapshot().summary["total-delete-files"] or 0):
             raise Failure(f"rows were deleted from {self.named()} by another program: drop the table (not its files), and run this again")
         inside = f"{self.record.url}/{self.table}/"
-        stranger = next((url for url in known if not url.startswith(inside)), None)
+        stranger = next((url for url in known if not url.startswith(inside) or not DAY.search(url)), None)
         if stranger:
             raise Failure(f"{self.named()} has {stranger}, which is not the record's: was it rewritten? Drop the table (not its files), and run this again")
 
@@ -165,9 +168,10 @@ class Registrar:
         if not self.args.dry_run:
             table = self.prepare(table or self.create(first))
             before |= set(table.schema().column_names)
-            if entries(table).keys() & rows.keys():
-                raise CommitFailedException("another run registers the same segments")
+            if head(table) != self.head:
+                raise CommitFailedException("another run came in between")
             rows = self.commit(table, footers, sizes, schemas)
+            self.head = head(table)
             after = table.schema().column_names
         self.added |= rows
         self.outcome.columns_added += [name for name in dict.fromkeys(after) if name not in before]
@@ -197,12 +201,16 @@ class Registrar:
                         snapshot.append_data_file(file)
         return rows
 
-    def take_out(self, table, known, gone):
+    def take_out(self, table, gone):
         if gone and not self.args.dry_run:
             self.prepare(table)
+            if head(table) != self.head:
+                raise CommitFailedException("another run came in between")
             with table.transaction() as change, change.update_snapshot().overwrite() as snapshot:
-                for url in gone:
-                    snapshot.delete_data_file(known[url])
+                for file in data_files(table):
+                    if file.file_path in gone:
+                        snapshot.delete_data_file(file)
+            self.head = head(table)
         self.outcome.taken_out += len(gone)
 
     def expire(self):
@@ -224,14 +232,14 @@ class Registrar:
         for file in data_files(table):
             if file.file_path in known:
                 problems[file.file_path] = "it is registered twice"
-            known[file.file_path] = file
+            known[file.file_path] = file.record_count, file.file_size_in_bytes
         self.outcome.files = len(known)
-        self.outcome.rows = sum(file.record_count for file in known.values())
+        self.outcome.rows = sum(rows for rows, _ in known.values())
         self.outcome.snapshot = snapshot and snapshot.snapshot_id
         for url, rows in self.added.items():
             # Another run may have taken out what retention deleted meanwhile.
-            if url in known and known[url].record_count != rows:
-                problems[url] = f"the manifest has {known[url].record_count} rows, and the footer {rows}"
+            if url in known and known[url][0] != rows:
+                problems[url] = f"the manifest has {known[url][0]} rows, and the footer {rows}"
         total = int(snapshot.summary["total-records"]) if snapshot else 0
         if total != self.outcome.rows:
             problems[self.named()] = f"the snapshot has {total} rows, and its manifests {self.outcome.rows}"
@@ -240,7 +248,7 @@ class Registrar:
             for url, footer, why in self.record.footers({url: sizes[url] for url in known if url in sizes}):
                 if footer is None:
                     problems[url] = why
-                elif (footer.num_rows, sizes[url]) != (known[url].record_count, known[url].file_size_in_bytes):
+                elif (footer.num_rows, sizes[url]) != known[url]:
                     problems[url] = "it has other rows or bytes than when it was registered"
 
 
@@ -267,15 +275,16 @@ def data_file(metadata, url, size, footer):
     )
 
 
+def head(table):
+    snapshot = table and table.current_snapshot()
+    return snapshot and snapshot.snapshot_id
+
+
 def data_files(table):
     snapshot = table and table.current_snapshot()
     for manifest in snapshot.manifests(table.io) if snapshot else ():
         for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
             yield entry.data_file
-
-
-def entries(table):
-    return {file.file_path: file for file in data_files(table)}
 
 
 def by_day(item):

@@ -71,6 +71,7 @@ fn registered(server: &Server, python: &Path, kind: &str, catalogue: &[(&str, St
         .arg(server.endpoint())
         .arg(place.path())
         .arg(kind)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         // Nothing of whoever runs the tests.
         .env("PYICEBERG_HOME", place.path())
         .env("HOME", place.path());
@@ -121,4 +122,19 @@ fn the_bucket_is_registered_in_a_catalogue_of_rest() {
         ("CLIENT__SECRET_ACCESS_KEY", "secret".to_owned()),
     ];
     registered(&server, &python, "rest", &catalogue);
+}
+
+#[test]
+fn the_bucket_is_registered_in_a_catalogue_of_glue() {
+    let Some(python) = python() else { return };
+    let server = Server::moto(&python);
+    let catalogue = [
+        ("TYPE", "glue".to_owned()),
+        ("WAREHOUSE", "s3://lake/warehouse".to_owned()),
+        ("GLUE__ENDPOINT", server.endpoint()),
+        ("GLUE__REGION", "us-east-1".to_owned()),
+        ("GLUE__ACCESS_KEY_ID", "key".to_owned()),
+        ("GLUE__SECRET_ACCESS_KEY", "secret".to_owned()),
+    ];
+    registered(&server, &python, "glue", &catalogue);
 }
