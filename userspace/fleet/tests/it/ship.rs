@@ -16,14 +16,14 @@ use crate::streams::python;
 use crate::support::{append, everything, open, runtime, session_started, statement};
 
 /// A server of S3.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
     _place: tempfile::TempDir,
 }
 
 impl Server {
-    fn moto(python: &Path) -> Self {
+    pub(crate) fn moto(python: &Path) -> Self {
         let place = tempfile::tempdir().unwrap();
         let port = free_port();
         let mut command = Command::new(python.with_file_name("moto_server"));
@@ -32,6 +32,11 @@ impl Server {
     }
 
     fn weed(python: &Path) -> Self {
+        Self::weed_with(python, 0)
+    }
+
+    /// With an Iceberg catalogue at a port; 0: without.
+    pub(crate) fn weed_with(python: &Path, catalogue: u16) -> Self {
         let place = tempfile::tempdir().unwrap();
         let config = place.path().join("s3.json");
         let text = r#"{"identities":[{"name":"test","credentials":[{"accessKey":"key","secretKey":"secret"}],"actions":["Admin","Read","Write","List","Tagging"]}]}"#;
@@ -43,6 +48,8 @@ impl Server {
             .arg(format!("-dir={}", place.path().display()))
             .arg(format!("-s3.config={}", config.display()))
             .arg(format!("-s3.port={port}"))
+            .arg(format!("-s3.port.iceberg={catalogue}"))
+            .arg("-s3.port.lance=0")
             .arg(format!("-master.port={}", free_port()))
             .arg(format!("-volume.port={}", free_port()))
             .arg(format!("-filer.port={}", free_port()))
@@ -69,10 +76,14 @@ impl Server {
         server
     }
 
-    fn settings(&self) -> ShipSettings {
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn settings(&self) -> ShipSettings {
         ShipSettings {
             to: "s3://fleet/audit".into(),
-            endpoint: Some(format!("http://127.0.0.1:{}", self.port)),
+            endpoint: Some(self.endpoint()),
             region: Some("us-east-1".into()),
             keys: Some(Keys {
                 access_key_id: "key".into(),
@@ -100,7 +111,7 @@ impl Server {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn bucket(&self, python: &Path, lock: bool) {
+    pub(crate) fn bucket(&self, python: &Path, lock: bool) {
         let lock = if lock {
             "s3.create_bucket(Bucket='fleet', ObjectLockEnabledForBucket=True)\ns3.put_object_lock_configuration(Bucket='fleet', ObjectLockConfiguration={'ObjectLockEnabled': 'Enabled', 'Rule': {'DefaultRetention': {'Mode': 'COMPLIANCE', 'Days': 30}}})"
         } else {
