@@ -142,7 +142,19 @@ impl Load {
             && match endpoint.role {
                 Role::Inject => self.name == CONNECT,
                 Role::Detectors => matches!(self.work, Work::Large { .. }),
-                Role::MasksBatch => [PINNED, SIMPLE_8, PREPARED_8].contains(&self.name),
+                Role::MasksBatch => {
+                    MYSQL.contains(&self.name)
+                        || [
+                            PINNED,
+                            SIMPLE_8,
+                            SIMPLE_32,
+                            PREPARED_8,
+                            PREPARED_32,
+                            HTTPS_1K,
+                            HTTPS_64K,
+                        ]
+                        .contains(&self.name)
+                }
                 _ => true,
             }
     }

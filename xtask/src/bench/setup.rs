@@ -78,6 +78,9 @@ impl Servers {
         if let Some(server) = &self.mysql {
             all.push(format!("MariaDB {}", server.run("", "SELECT VERSION()")?.trim()));
         }
+        if self.https.is_some() {
+            all.push("nginx".to_owned());
+        }
         Ok(all)
     }
 }

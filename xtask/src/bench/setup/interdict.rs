@@ -105,7 +105,7 @@ pub(super) fn start(
         let behind: Vec<&Endpoint> = direct
             .iter()
             .filter(|server| {
-                matches!(role, Role::Off | Role::Audit | Role::Masks) || server.family == Family::Postgres
+                !matches!(role, Role::Detectors | Role::Inject) || server.family == Family::Postgres
             })
             .collect();
         if behind.is_empty() {
