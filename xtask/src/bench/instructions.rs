@@ -3,6 +3,7 @@
 //! Each driver runs twice under callgrind, the second time with twice the items; the difference is theirs alone.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -130,7 +131,7 @@ fn text(order: &[&str], kept: &Figures, now: &Figures) -> String {
         .map(|name| {
             let here = now.instructions.get(*name).copied().unwrap_or_default();
             let then = kept.instructions.get(*name).copied();
-            let (shown, word) = then.map_or(("".to_owned(), "new"), |then| {
+            let (shown, word) = then.map_or((String::new(), "new"), |then| {
                 let word = match here / then - 1.0 {
                     by if by > NOISE => "more",
                     by if by < -NOISE => "less",
@@ -152,10 +153,11 @@ fn text(order: &[&str], kept: &Figures, now: &Figures) -> String {
         table(1, ["what", "kept", "here", "", ""], &rows)
     );
     if !kept.compiler.is_empty() && kept.compiler != now.compiler {
-        text.push_str(&format!(
-            "\nThose that are kept were made by {}; here is {}.\n",
+        let _ = writeln!(
+            text,
+            "\nThose that are kept were made by {}; here is {}.",
             kept.compiler, now.compiler
-        ));
+        );
     }
     text
 }

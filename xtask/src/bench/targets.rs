@@ -130,8 +130,11 @@ fn postgres(judge: &mut Judge<'_>) {
         let rate = judge.row(load, Role::Masks).map(|row| row.per_second);
         // Each statement is durable before it is forwarded: more of them than syncs fit into the time were written together.
         judge.add(format!("{load}: speed"), true, 0.95, "× copy", figure);
-        if let Some(rate) = rate {
-            judge.aside(format!("{:.1} statements a sync at least", rate * sync / 1e6));
+        if let Some(together) = rate
+            .map(|rate| rate * sync / 1e6)
+            .filter(|together| *together > 1.0)
+        {
+            judge.aside(format!("{together:.1} statements a sync at least"));
         }
     }
     for load in [SIMPLE_32, PREPARED_32] {

@@ -175,7 +175,7 @@ mod tests {
         ];
         let [direct, copy, masks] = [&direct, &copy, &masks].map(|all| all.iter().collect::<Vec<_>>());
         let seen = row("l", Role::Masks, &masks, &direct, &copy).unwrap();
-        assert_eq!(seen.to_direct, [0.3; 3]);
+        assert_eq!(Some(seen.to_direct), Some([0.3; 3]));
         assert_eq!(seen.to_copy, Some([0.5; 3]));
         assert_eq!(seen.added_us, Some(51.25));
         assert_eq!(seen.p99_to_copy, Some(1.5));

@@ -22,7 +22,7 @@ pub(super) struct Child(pub(super) process::Child);
 
 impl Child {
     /// Its process. `what` is said if it can't be ended.
-    pub(super) fn stopped_by(self, cleanup: &Cleanup, what: &str) -> Result<u32> {
+    pub(super) fn stopped_by(self, cleanup: &Cleanup, what: &str) -> u32 {
         let Self(mut child) = self;
         let id = child.id();
         cleanup.add(what, move || {
@@ -31,7 +31,7 @@ impl Child {
             child.wait()?;
             Ok(())
         });
-        Ok(id)
+        id
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn start(servers: &Servers, direct: &[Endpoint], cleanup: &Cleanup) -
     let mut behind_haproxy = Vec::new();
     for server in direct {
         let mut begin = |role: Role, child: Child, port: u16| -> Result<()> {
-            let process = child.stopped_by(cleanup, &format!("{} runs on", role.name()))?;
+            let process = child.stopped_by(cleanup, &format!("{} runs on", role.name()));
             wait_for(port).with_context(|| format!("{} did not start", role.name()))?;
             endpoints.push(Endpoint {
                 role,
@@ -80,7 +80,7 @@ pub(super) fn start(servers: &Servers, direct: &[Endpoint], cleanup: &Cleanup) -
         behind_haproxy.push((server, host::free_port()?));
     }
     // One for all: it is asked one thing at a time.
-    let process = haproxy(servers, &behind_haproxy)?.stopped_by(cleanup, "haproxy runs on")?;
+    let process = haproxy(servers, &behind_haproxy)?.stopped_by(cleanup, "haproxy runs on");
     for (server, port) in behind_haproxy {
         wait_for(port).context("haproxy did not start")?;
         endpoints.push(Endpoint {
