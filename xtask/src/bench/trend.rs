@@ -38,7 +38,7 @@ pub(super) fn text(report: &Report, file: &Path) -> Result<String> {
         })
         .collect();
     Ok(format!(
-        "\nBeside the run of {at}\n\n{}\n{}\nRatios are to the direct connection of the same run. Of two runs on one machine, CPU differs by some 5 %, ratios by some 10 %.\n",
+        "\nBeside the run of {at}\n\n{}\n{}\nRatios are to the direct connection of the same run. A change counts where both runs had the machine to themselves.\n",
         table(
             2,
             [
