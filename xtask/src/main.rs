@@ -64,7 +64,7 @@ enum Task {
     },
     /// Run the kernel scenarios in virtual machines, on every supported kernel
     Vm(vm::Options),
-    /// Compare the proxy with a direct connection and with a bare copying proxy
+    /// Measure: beside a direct connection, a bare copying proxy and other proxies, against the targets
     Bench(bench::Options),
     /// Make what is handed out: static binary, archive, container image, chart (target/dist)
     Dist(dist::Options),
@@ -74,9 +74,6 @@ enum Task {
         #[arg(long, value_enum, value_name = "PART")]
         without: Vec<ci::Part>,
     },
-    /// The bare copying proxy of `bench`
-    #[command(hide = true)]
-    CopyProxy(bench::copy_proxy::Options),
 }
 
 fn main() -> ExitCode {
@@ -130,7 +127,6 @@ fn run(task: Task) -> anyhow::Result<bool> {
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::Dist(options) => dist::run(&workspace, &options),
         Task::Ci { without } => Ok(ci::run(&workspace, &without)),
-        Task::CopyProxy(options) => bench::copy_proxy::run(&options).map(|()| true),
     }
 }
 

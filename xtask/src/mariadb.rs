@@ -40,8 +40,8 @@ pub(crate) fn is_here() -> bool {
 }
 
 impl MariaDb {
-    /// Starts one in `place/mysql`.
-    pub(crate) fn start(place: &Path) -> Result<Self> {
+    /// Starts one in `place/mysql`; `more` are arguments that win over ours.
+    pub(crate) fn start(place: &Path, more: &[&str]) -> Result<Self> {
         let server = Self {
             directory: place.join(ACCOUNT),
             port: host::free_port()?,
@@ -79,6 +79,7 @@ impl MariaDb {
                 "--innodb-buffer-pool-size=32M",
                 "--performance-schema=OFF",
             ])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -108,6 +109,11 @@ impl MariaDb {
             thread::sleep(Duration::from_millis(50));
         }
         bail!("mariadbd did not answer within {}", ui::seconds(PATIENCE));
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> Result<u32> {
+        Ok(fs::read_to_string(self.directory.join("pid"))?.trim().parse()?)
     }
 
     fn log(&self) -> PathBuf {

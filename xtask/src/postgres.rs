@@ -102,6 +102,12 @@ impl Postgres {
         Ok(server)
     }
 
+    /// Its first process, which every connection's is a child of.
+    pub(crate) fn process(&self) -> Result<u32> {
+        let file = fs::read_to_string(self.directory.join("postmaster.pid"))?;
+        Ok(file.lines().next().unwrap_or_default().parse()?)
+    }
+
     /// The server's own log.
     pub(crate) fn log(&self) -> PathBuf {
         self.directory.join("server.log")

@@ -48,6 +48,15 @@ pub(crate) fn for_machines() -> Result<()> {
     install(&missing)
 }
 
+/// Leaves the machine able to measure beside other proxies (`instructions`: to count instructions).
+pub(crate) fn for_bench(instructions: bool) -> Result<()> {
+    let missing = needs::missing_for_bench(instructions)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing)
+}
+
 fn install(missing: &[&needs::Need]) -> Result<()> {
     if debian::is_here() {
         let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();

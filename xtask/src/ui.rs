@@ -138,6 +138,17 @@ pub(crate) fn spinner(name: &str) -> ProgressBar {
     spinner
 }
 
+/// A bar over so many pieces of work, with what is at hand, and the time that is left. Clear it when done.
+pub(crate) fn bar(pieces: u64) -> ProgressBar {
+    let bar = ProgressBar::new(pieces);
+    let shape = "{spinner:.cyan} {bar:24.cyan/dim} {pos}/{len} {elapsed} (still {eta}) {wide_msg:.dim}";
+    if let Ok(style) = ProgressStyle::with_template(shape) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
 /// Standard output of a command that is quick and must succeed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();

@@ -1,60 +1,78 @@
 //! Something that clients connect to.
 
-use std::fs;
-use std::time::Duration;
+use super::process;
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Postgres,
+    Mysql,
+    Https,
+}
+
+/// What stands at a port. The names of roles are what figures are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The server itself: what everything else is compared with.
+    Direct,
+    /// Looks at nothing: the floor of a hop through userspace.
+    Copy,
+    Pgbouncer,
+    Haproxy,
+    Nginx,
+    /// interdict without a policy, its record written at leisure (it can't be switched off).
+    Off,
+    /// With rules; the record is on disk before a statement is forwarded.
+    Audit,
+    /// The same with masks.
+    Masks,
+    /// The same as `Masks`, the record written at leisure.
+    MasksBatch,
+    /// The same as `Masks`, with every other text searched.
+    Detectors,
+    /// The same as `Audit`, logging in itself in its clients' place.
+    Inject,
+}
+
+impl Role {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Copy => "copy",
+            Self::Pgbouncer => "pgbouncer",
+            Self::Haproxy => "haproxy",
+            Self::Nginx => "nginx",
+            Self::Off => "interdict, no policy",
+            Self::Audit => "interdict, rules",
+            Self::Masks => "interdict, rules + masks",
+            Self::MasksBatch => "interdict, rules + masks, batch",
+            Self::Detectors => "interdict, rules + masks + detectors",
+            Self::Inject => "interdict, rules, inject",
+        }
+    }
+
+    /// Whether what it shows is to be masked.
+    pub(super) const fn masks(self) -> bool {
+        matches!(self, Self::Masks | Self::MasksBatch | Self::Detectors)
+    }
+}
 
 /// A port, and the process whose CPU time a connection costs.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    pub(super) name: &'static str,
+    pub(super) role: Role,
+    pub(super) family: Family,
     pub(super) port: u16,
-    /// None for the server itself, which has a process a connection.
-    pub(super) process: Option<u32>,
-    /// Whether what comes through it is to be masked.
-    pub(super) masks: bool,
+    /// Of the server's, CPU time is not asked for: it is the same whatever stands before it.
+    pub(super) process: u32,
 }
-
-/// The kernel's unit in /proc: USER_HZ is 100 on every Linux that interdict runs on.
-pub(super) const TICK: Duration = Duration::from_millis(10);
 
 impl Endpoint {
-    /// CPU time that its process has used up to now.
-    pub(super) fn cpu(&self) -> Duration {
-        self.process
-            .and_then(|id| fs::read_to_string(format!("/proc/{id}/stat")).ok())
-            .and_then(|stat| ticks(&stat))
-            .map_or(Duration::ZERO, |ticks| TICK * ticks)
-    }
-}
-
-/// User and system time, fields 14 and 15; the name before them may hold blanks and parentheses.
-pub(super) fn ticks(stat: &str) -> Option<u32> {
-    let (_, rest) = stat.rsplit_once(") ")?;
-    let mut fields = rest.split(' ').skip(11);
-    let (user, system): (u32, u32) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(user + system)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_blanks_does_not_shift_the_fields() {
-        assert_eq!(ticks("7 (a) b (c)) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0"), Some(42));
-    }
-
-    #[test]
-    fn our_own_time_grows() {
-        let me = Endpoint {
-            name: "me",
-            port: 0,
-            process: Some(std::process::id()),
-            masks: false,
-        };
-        let before = me.cpu();
-        let started = std::time::Instant::now();
-        while started.elapsed() < Duration::from_millis(80) {}
-        assert!(me.cpu() > before);
+    /// CPU time that its process and its children have used up to now, in microseconds; none of the server itself.
+    pub(super) fn cpu_us(&self) -> f64 {
+        if self.role == Role::Direct {
+            return 0.0;
+        }
+        process::cpu(self.process).as_secs_f64() * 1e6
     }
 }

@@ -9,50 +9,68 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::endpoint::{TICK, ticks};
-use super::load::Load;
-use super::setup::{self, RULES};
-use crate::postgres::Postgres;
+use super::endpoint::{Endpoint, Family, Role};
+use super::load::{Load, PREPARED_8};
+use super::process::{TICK, cpu, ticks};
+use super::setup::Servers;
+use super::setup::interdict::{self, BATCH, Setting};
 use crate::ui;
 use crate::ui::table::{Align, render};
 
 /// What one way of keeping the record came to.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Cost {
-    durability: &'static str,
-    frames: &'static str,
+    pub(super) durability: &'static str,
+    pub(super) frames: &'static str,
     statements: u64,
     per_second: f64,
     /// Of the threads that write journal and segments.
-    cpu_us: f64,
+    pub(super) cpu_us: f64,
     /// Of the whole daemon.
-    daemon_cpu_us: f64,
+    pub(super) daemon_cpu_us: f64,
     /// In segments, of `statements`.
-    statement_bytes: f64,
+    pub(super) statement_bytes: f64,
     /// Likewise, of `frames`.
     frame_bytes: f64,
 }
 
 /// Runs the same small statements with the record kept in each way.
-pub(super) fn measure(binary: &Path, server: &Postgres, seconds: u32) -> Result<Vec<Cost>> {
+pub(super) fn measure(
+    binary: &Path,
+    servers: &Servers,
+    endpoints: &[Endpoint],
+    seconds: u32,
+) -> Result<Vec<Cost>> {
     let load = Load::all()
         .into_iter()
-        .find(|load| load.name() == "account prepared c8")
+        .find(|load| load.name == PREPARED_8)
         .context("there is a load of small statements")?;
+    let direct = endpoints
+        .iter()
+        .find(|endpoint| endpoint.role == Role::Direct && endpoint.family == Family::Postgres)
+        .context("PostgreSQL was not started")?;
     let mut costs = Vec::new();
-    for (durability, written) in [("strict", "strict"), ("batch", setup::BATCH)] {
+    for (durability, written) in [("strict", "strict"), ("batch", BATCH)] {
         for frames in ["none", "all"] {
-            let place = tempfile::Builder::new().prefix("interdict-bench-").tempdir()?;
-            let started = setup::recording(binary, server.port, place.path(), RULES, written, frames)?;
-            let (mut daemon, endpoint) = started;
+            // Beside the other records: what is measured is this disk.
+            let place = tempfile::Builder::new()
+                .prefix("record-")
+                .tempdir_in(&servers.place)?;
+            let setting = Setting {
+                role: Role::Audit,
+                durability: written,
+                frames,
+            };
+            let (mut daemon, started) = interdict::run(binary, place.path(), setting, &[direct], None)?;
+            let endpoint = started.first().context("no endpoint was started")?;
             let spinner = ui::spinner(&format!("the record, {durability}, frames {frames}"));
             // What it takes to begin is no part of it.
-            load.run(server, &endpoint, 1)?;
-            let (before, all_before) = (threads(daemon.id()), endpoint.cpu());
-            let run = load.run(server, &endpoint, seconds)?;
+            load.run(servers, endpoint, 1)?;
+            let (before, all_before) = (threads(daemon.id()), cpu(daemon.id()));
+            let run = load.run(servers, endpoint, seconds)?;
             let (spent, all) = (
                 threads(daemon.id()) - before,
-                endpoint.cpu().saturating_sub(all_before),
+                cpu(daemon.id()).saturating_sub(all_before),
             );
             daemon.stop()?;
             spinner.finish_and_clear();
@@ -72,7 +90,7 @@ pub(super) fn measure(binary: &Path, server: &Postgres, seconds: u32) -> Result<
                 durability,
                 frames,
                 statements: run.operations,
-                per_second: run.per_second,
+                per_second: run.operations as f64 / run.seconds,
                 cpu_us: f64::from(spent) * TICK.as_secs_f64() * 1e6 / operations,
                 daemon_cpu_us: all.as_secs_f64() * 1e6 / operations,
                 statement_bytes: of("statements", "bytes") / rows,
@@ -120,7 +138,7 @@ pub(super) fn text(costs: &[Cost]) -> String {
         ("bytes, statements", Align::Right),
         ("bytes, frames", Align::Right),
     ];
-    let mut text = format!("\nThe record (account prepared c8)\n\n{}", render(&head, &rows));
+    let mut text = format!("\nThe record (postgres prepared c8)\n\n{}", render(&head, &rows));
     let _ = writeln!(
         text,
         "\nFor each statement: CPU time of the threads that write journal and segments, of the whole daemon, and bytes of\n\

@@ -129,7 +129,7 @@ impl Server {
     pub(super) fn start(kind: Kind, place: &Path, cleanup: &Cleanup) -> Result<Self> {
         let server = match kind {
             Kind::Postgres => Self::Postgres(Postgres::start(place, HBA, "")?),
-            Kind::Mysql => Self::Mysql(MariaDb::start(place)?),
+            Kind::Mysql => Self::Mysql(MariaDb::start(place, &[])?),
         };
         let stopped = server.clone();
         cleanup.add(format!("{} runs on", kind.terms().name), move || stopped.stop());

@@ -32,6 +32,10 @@ enum When {
     LinkerFromSource,
     /// Only for `vm`.
     Machines,
+    /// Only for `bench`.
+    Bench,
+    /// Only for `bench --instructions`.
+    Instructions,
 }
 
 const NEEDS: &[Need] = &[
@@ -294,6 +298,34 @@ const NEEDS: &[Need] = &[
         When::Machines,
         || exists("/usr/share/keyrings/debian-archive-keyring.gpg"),
     ),
+    need(
+        "pgbouncer",
+        "PgBouncer",
+        "a proxy to measure beside",
+        When::Bench,
+        || has("pgbouncer"),
+    ),
+    need(
+        "haproxy",
+        "HAProxy",
+        "a proxy to measure beside",
+        When::Bench,
+        || has("haproxy"),
+    ),
+    need(
+        "util-linux",
+        "taskset",
+        "measuring on one core",
+        When::Bench,
+        || has("taskset"),
+    ),
+    need(
+        "valgrind",
+        "valgrind",
+        "counting instructions",
+        When::Instructions,
+        || has("valgrind"),
+    ),
 ];
 
 const fn need(
@@ -319,7 +351,7 @@ pub(crate) fn missing(distribution_compiler: bool, linker: bool) -> Result<Vec<&
         .iter()
         .filter(|need| match need.when {
             When::Always => true,
-            When::Dist | When::DistCheck | When::Machines => false,
+            When::Dist | When::DistCheck | When::Machines | When::Bench | When::Instructions => false,
             When::DistributionCompiler => distribution_compiler,
             // With a nightly, its own bpf-linker brings LLVM along.
             When::LinkerFromSource => linker && distribution_compiler,
@@ -337,6 +369,16 @@ pub(crate) fn missing_for_dist(check: bool) -> Result<Vec<&'static Need>> {
 /// What `vm` lacks.
 pub(crate) fn missing_for_machines() -> Result<Vec<&'static Need>> {
     absent(NEEDS.iter().filter(|need| need.when == When::Machines).collect())
+}
+
+/// What `bench` lacks; with `instructions`, what counting them lacks.
+pub(crate) fn missing_for_bench(instructions: bool) -> Result<Vec<&'static Need>> {
+    let when = if instructions {
+        When::Instructions
+    } else {
+        When::Bench
+    };
+    absent(NEEDS.iter().filter(|need| need.when == when).collect())
 }
 
 fn absent(asked: Vec<&'static Need>) -> Result<Vec<&'static Need>> {

@@ -19,13 +19,32 @@ pub(in crate::bench) enum Form {
 }
 
 /// Bytes of the answer and the time from asking to its end.
-pub(super) fn read(
+pub(in crate::bench) fn read(
     port: u16,
     user: &str,
     database: &str,
     statement: &str,
     form: Form,
 ) -> Result<(u64, Duration)> {
+    let mut buffer = vec![0; 1 << 20];
+    let mut stream = login(port, user, database, &mut buffer)?;
+    let question = question(statement, form)?;
+    let started = Instant::now();
+    stream.write_all(&question)?;
+    let bytes = drain(&mut stream, &mut buffer)?;
+    Ok((bytes, started.elapsed()))
+}
+
+/// A connection that has asked one small thing, as those have that pools keep.
+pub(in crate::bench) fn idle(port: u16, user: &str, database: &str) -> Result<TcpStream> {
+    let mut buffer = vec![0; 1 << 12];
+    let mut stream = login(port, user, database, &mut buffer)?;
+    stream.write_all(&question("SELECT 1", Form::Simple)?)?;
+    drain(&mut stream, &mut buffer)?;
+    Ok(stream)
+}
+
+fn login(port: u16, user: &str, database: &str, buffer: &mut [u8]) -> Result<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_mins(1)))?;
@@ -36,13 +55,8 @@ pub(super) fn read(
     }
     body.push(0);
     stream.write_all(&framed(None, &body)?)?;
-    let mut buffer = vec![0; 1 << 20];
-    drain(&mut stream, &mut buffer)?;
-    let question = question(statement, form)?;
-    let started = Instant::now();
-    stream.write_all(&question)?;
-    let bytes = drain(&mut stream, &mut buffer)?;
-    Ok((bytes, started.elapsed()))
+    drain(&mut stream, buffer)?;
+    Ok(stream)
 }
 
 fn question(statement: &str, form: Form) -> Result<Vec<u8>> {
