@@ -90,10 +90,42 @@ impl Audit {
     /// # Errors
     /// The journal can't be written at present, or the audit is closed.
     pub async fn append(&self, records: Vec<Record>) -> Result<Ticket, AuditError> {
+        let (done, ticket) = oneshot::channel();
+        self.queue(&records, Some(done)).await?;
+        Ok(Ticket { done: ticket })
+    }
+
+    /// As [`Self::append`], for what nothing has to wait for, such as outcomes: it is written at once, and on disk with the next
+    /// append that something waits for, 20 ms later at the most (in batch mode: within its window).
+    ///
+    /// # Errors
+    /// As of [`Self::append`].
+    pub async fn note(&self, records: Vec<Record>) -> Result<(), AuditError> {
+        self.queue(&records, None).await
+    }
+
+    /// As [`Self::append`] and waits, if bytes must wait for one of them ([`Record::must_precede_forwarding`]); as [`Self::note`]
+    /// otherwise.
+    ///
+    /// # Errors
+    /// As of [`Self::append`].
+    pub async fn put(&self, records: Vec<Record>) -> Result<(), AuditError> {
+        if records.iter().any(Record::must_precede_forwarding) {
+            self.append(records).await?.durable().await
+        } else {
+            self.note(records).await
+        }
+    }
+
+    async fn queue(
+        &self,
+        records: &[Record],
+        done: Option<oneshot::Sender<Result<(), AuditError>>>,
+    ) -> Result<(), AuditError> {
         let inner = &*self.inner;
         inner.usable()?;
         let mut frames = Vec::with_capacity(records.len().saturating_mul(768));
-        for record in &records {
+        for record in records {
             commit::frame(record, &mut frames)?;
         }
         // One append may be larger than the whole queue: it takes all of it, then.
@@ -106,7 +138,6 @@ impl Audit {
             .map_err(|_| AuditError::Closed)?;
         inner.usable()?;
         room.forget();
-        let (done, ticket) = oneshot::channel();
         inner
             .writer
             .send(Command::Append {
@@ -114,8 +145,7 @@ impl Audit {
                 permits,
                 done,
             })
-            .map_err(|_| AuditError::Closed)?;
-        Ok(Ticket { done: ticket })
+            .map_err(|_| AuditError::Closed)
     }
 
     /// Waits until everything appended before is on disk, whatever the durability.
@@ -266,7 +296,7 @@ impl Inner {
                 .send(Command::Append {
                     frames,
                     permits: 0,
-                    done,
+                    done: Some(done),
                 })
                 .map_err(|_| AuditError::Closed)?;
             written.await.map_err(|_| AuditError::Closed)??;

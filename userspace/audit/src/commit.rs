@@ -23,8 +23,11 @@ use crate::{AuditError, Durability};
 
 /// Bytes written at once at most, one append beyond.
 const GROUP: usize = 4 << 20;
-/// Bytes acknowledged but not durable (in batch mode) at most.
+/// Bytes that count as recorded and are not durable at most.
 const UNSYNCED: usize = 8 << 20;
+/// How long what nothing waits for may be written and not durable, where what is waited for is made durable at once. Mostly the next
+/// statement comes sooner, and one sync does for both.
+const LATE: Duration = Duration::from_millis(20);
 /// Length at which the next file is begun.
 const FILE: u64 = 16 << 20;
 /// How long after a failure the journal is tried again.
@@ -43,7 +46,8 @@ pub(crate) enum Command {
     Append {
         frames: Vec<u8>,
         permits: u32,
-        done: Done,
+        /// Who waits; `None`: nobody does.
+        done: Option<Done>,
     },
     /// Make everything before this durable.
     Flush(Done),
@@ -84,10 +88,12 @@ pub(crate) struct Writer {
     /// The last durable sequence.
     durable: u64,
     group: Vec<u8>,
+    /// What of the group nobody waits for.
+    notes: Vec<u8>,
     waiters: Vec<Done>,
     flushers: Vec<Done>,
     permits: usize,
-    /// In batch mode: frames that were acknowledged and are not known to be durable.
+    /// Frames that count as recorded and are not known to be durable: in batch mode all, otherwise those that nobody waits for.
     unsynced: Vec<u8>,
     /// When the oldest of those must be.
     deadline: Option<Instant>,
@@ -119,6 +125,7 @@ impl Writer {
             next,
             durable: next.saturating_sub(1),
             group: Vec::new(),
+            notes: Vec::new(),
             waiters: Vec::new(),
             flushers: Vec::new(),
             permits: 0,
@@ -170,13 +177,22 @@ impl Writer {
                 done,
             } => {
                 self.permits = self.permits.saturating_add(permits as usize);
-                if let Some(failure) = &mut self.failure {
+                let kept = done.is_none() && self.unsynced.len().saturating_add(frames.len()) <= UNSYNCED;
+                if self.failure.is_some() && kept {
+                    // It was taken before anybody knew, and goes into the next file.
+                    self.unsynced.append(&mut frames);
+                } else if let Some(failure) = &mut self.failure {
                     failure.refused = failure.refused.saturating_add(1);
-                    let _ = done.send(Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+                    if let Some(done) = done {
+                        let _ = done.send(Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+                    }
                 } else {
                     self.number(&mut frames);
                     self.group.extend_from_slice(&frames);
-                    self.waiters.push(done);
+                    match done {
+                        Some(done) => self.waiters.push(done),
+                        None => self.notes.extend_from_slice(&frames),
+                    }
                 }
             }
         }
@@ -220,24 +236,30 @@ impl Writer {
             return Ok(());
         }
         self.file.write(&self.group)?;
-        if let Durability::Batch(window) = self.durability {
-            self.unsynced.extend_from_slice(&self.group);
-            self.group.clear();
-            self.deadline.get_or_insert_with(|| Instant::now() + window);
-            complete(&mut self.waiters, &Ok(()));
-        }
+        let window = match self.durability {
+            Durability::Batch(window) => {
+                self.unsynced.extend_from_slice(&self.group);
+                complete(&mut self.waiters, &Ok(()));
+                window
+            }
+            Durability::Strict => {
+                self.unsynced.append(&mut self.notes);
+                LATE
+            }
+        };
+        self.group.clear();
+        self.notes.clear();
+        self.deadline.get_or_insert_with(|| Instant::now() + window);
         Ok(())
     }
 
     fn sync(&mut self, last: bool) -> Result<(), AuditError> {
-        let due = match self.durability {
-            Durability::Strict => true,
-            Durability::Batch(_) => {
-                last || !self.flushers.is_empty()
-                    || self.unsynced.len() >= UNSYNCED
-                    || self.deadline.is_some_and(|deadline| deadline <= Instant::now())
-            }
-        };
+        // In batch mode nobody waits any more.
+        let due = last
+            || !self.waiters.is_empty()
+            || !self.flushers.is_empty()
+            || self.unsynced.len() >= UNSYNCED
+            || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if !due {
             return Ok(());
         }
@@ -276,7 +298,8 @@ impl Writer {
             error = &*cause,
             "the journal can't be written; statements are refused"
         );
-        // A group that was written but not made durable was acknowledged only in batch mode, and is `unsynced` then.
+        // Of a group that was written but not made durable, only what is `unsynced` counts. In batch mode that is all; otherwise the file is
+        // cut, and written anew with it.
         let keep = match self.durability {
             Durability::Strict => self.file.durable,
             Durability::Batch(_) => self.file.written,
@@ -284,6 +307,7 @@ impl Writer {
         // If this fails too, it is done again before anything is written.
         let _ = self.file.cut(keep);
         self.group.clear();
+        self.unsynced.append(&mut self.notes);
         let refused = self.waiters.len() as u64;
         let retry = Instant::now() + RETRY;
         self.failure = Some(Failure {
@@ -355,8 +379,9 @@ impl Writer {
             self.file.cut(self.file.durable)?;
         }
         let mut frames = self.unsynced.clone();
-        // What was acknowledged keeps its sequences; the note comes after.
-        self.next = first.saturating_add(count(&frames));
+        // In their order, but numbered anew: what was refused between them has gone. The note comes after.
+        self.next = first;
+        self.number(&mut frames);
         let mut last = Vec::new();
         frame(&Record::Event(Box::new(note)), &mut last)?;
         self.number(&mut last);
@@ -371,17 +396,6 @@ impl Writer {
         self.publish();
         Ok(())
     }
-}
-
-fn count(mut frames: &[u8]) -> u64 {
-    let mut count: u64 = 0;
-    while let Some(header) = FrameHeader::read(frames) {
-        count = count.saturating_add(1);
-        frames = frames
-            .get(FRAME_HEADER.saturating_add(header.length)..)
-            .unwrap_or_default();
-    }
-    count
 }
 
 fn complete(waiters: &mut Vec<Done>, outcome: &Result<(), AuditError>) {

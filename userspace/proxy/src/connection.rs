@@ -310,7 +310,7 @@ impl Proxy {
         };
         records.push(Record::SessionEnded(Box::new(ended)));
         // Nothing waits for it: what it tells of is over.
-        let _queued = self.audit.append(records).await?;
+        self.audit.note(records).await?;
         Ok(())
     }
 }

@@ -184,7 +184,7 @@ impl Proxy {
                 ..SessionDescribed::default()
             })));
         }
-        let _queued = self.audit.append(records).await?;
+        self.audit.note(records).await?;
         Ok(())
     }
 }

@@ -90,8 +90,7 @@ pub(crate) async fn serve(
         signs_bodies: connection.service.credentials.signs_bodies(),
     };
     let engine = Engine::new(Arc::clone(&proxy.shared), context, about);
-    let ticket = proxy.audit.append(out.records).await?;
-    drop(ticket);
+    proxy.audit.note(out.records).await?;
     let way = Way {
         connection: &connection,
         tls: way_has_tls(&connection, tls),
@@ -268,13 +267,5 @@ async fn commit(proxy: &Proxy, out: &mut Output) -> Result<(), ServeError> {
     if out.records.is_empty() {
         return Ok(());
     }
-    let records = std::mem::take(&mut out.records);
-    let must_wait = records
-        .iter()
-        .any(interdict_record::Record::must_precede_forwarding);
-    let ticket = proxy.audit.append(records).await?;
-    if must_wait {
-        ticket.durable().await?;
-    }
-    Ok(())
+    Ok(proxy.audit.put(std::mem::take(&mut out.records)).await?)
 }

@@ -144,7 +144,7 @@ impl Admitted {
         status: &str,
     ) -> Result<(), ServeError> {
         let ended = self.ended(connection, status, 0);
-        let _queued = proxy.audit.append(vec![ended]).await?;
+        proxy.audit.note(vec![ended]).await?;
         Ok(())
     }
 
@@ -230,7 +230,7 @@ impl Relay {
             Record::SessionEnded(Box::new(ended)),
         ];
         // Nothing waits for it: what it tells of is over.
-        let _queued = proxy.audit.append(records).await?;
+        proxy.audit.note(records).await?;
         Ok(())
     }
 }

@@ -171,7 +171,7 @@ impl Proxy {
                 .filter_map(|(key, value)| Some((key.to_owned(), value?)))
                 .collect::<BTreeMap<_, _>>(),
         };
-        let _queued = self.audit.append(vec![Record::Event(Box::new(event))]).await?;
+        self.audit.note(vec![Record::Event(Box::new(event))]).await?;
         Ok(())
     }
 }

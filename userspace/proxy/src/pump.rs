@@ -16,7 +16,6 @@ use bytes::BytesMut;
 use interdict_approvals::{About, Desk};
 use interdict_audit::{Audit, AuditError};
 use interdict_masking::Finding;
-use interdict_record::Record;
 use interdict_session::{Action, EndReason, Engine, LastWords, Output, Question};
 use tokio::io::AsyncWrite as _;
 use tokio::sync::watch;
@@ -152,7 +151,7 @@ impl Pump {
         out.records = self.tape.finish(now());
         self.engine.finish(reason, now(), &mut out);
         // Nothing waits for it: what it tells of is over.
-        let _queued = self.audit.append(out.records).await?;
+        self.audit.note(out.records).await?;
         match result {
             // A peer that resets its connection is an end like any other.
             Err(ServeError::Io(_)) => Ok(()),
@@ -373,11 +372,7 @@ impl Pump {
             return;
         }
         let audit = Arc::clone(&self.audit);
-        let must_wait = records.iter().any(Record::must_precede_forwarding);
-        self.gate = Some(Box::pin(async move {
-            let ticket = audit.append(records).await?;
-            if must_wait { ticket.durable().await } else { Ok(()) }
-        }));
+        self.gate = Some(Box::pin(async move { audit.put(records).await }));
     }
 
     fn release(&mut self) {

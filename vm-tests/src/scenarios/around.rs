@@ -68,13 +68,14 @@ fn datagrams() -> Result<Outcome> {
             "{event:?}"
         );
         // The egress guard is behind it.
+        let dropped = || anyhow::Ok(bench.kernel.counters()?.get(Hook::Egress, Verdict::Dropped));
+        let before = dropped()?;
         remove(&bench, &[hook])?;
         let ((), event) = bench.event_after(
             || {
                 eventually("the first guard is gone", || {
                     let got = bench.connect("sendto", server)?;
-                    let counted = bench.kernel.counters()?.get(Hook::Egress, Verdict::Dropped);
-                    Ok(got == EPERM && counted > 0)
+                    Ok(got == EPERM && dropped()? > before)
                 })
             },
             |event| event.verdict == Verdict::Dropped,

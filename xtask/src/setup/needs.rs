@@ -266,8 +266,8 @@ const NEEDS: &[Need] = &[
     need(
         "busybox-static",
         "busybox",
-        "virtual machines' user space",
-        When::Machines,
+        "virtual machines' user space, and testing their archives",
+        When::Always,
         || has("busybox"),
     ),
     need(

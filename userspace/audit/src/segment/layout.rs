@@ -27,6 +27,9 @@ pub(crate) struct Layout {
     pub(crate) pages: bool,
 }
 
+/// Bytes of a row group of `frames`.
+const FRAMES: usize = 8 << 20;
+
 impl Default for Layout {
     fn default() -> Self {
         Self {
@@ -54,7 +57,11 @@ impl Layout {
             .set_created_by(concat!("interdict ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(self.group_rows))
-            .set_max_row_group_bytes(Some(self.group_bytes))
+            .set_max_row_group_bytes(Some(match table {
+                // Nobody looks through what was shown for all sessions at once, and it is what fills memory.
+                Table::Frames => self.group_bytes.min(FRAMES),
+                _ => self.group_bytes,
+            }))
             .set_dictionary_page_size_limit(self.dictionary)
             .set_statistics_enabled(statistics);
         for column in table.columns() {

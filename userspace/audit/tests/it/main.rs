@@ -12,6 +12,7 @@ mod documented;
 mod duckdb;
 mod faults;
 mod full_disk;
+mod late;
 mod lifecycle;
 mod retention;
 mod seals;

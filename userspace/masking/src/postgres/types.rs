@@ -245,7 +245,8 @@ pub(crate) const TYPES: &[Type] = &[
     of(3220, 3221, "pg_lsn", Kind::Constant, b"0/0", &[0; 8]),
     of(3614, 3643, "tsvector", Kind::Constant, b"", &[0; 4]),
     opaque(3642, 3644, "gtsvector", Kind::Constant),
-    of(3615, 3645, "tsquery", Kind::Constant, b"", &[0; 4]),
+    // One word: servers of late take no binary query without any.
+    of(3615, 3645, "tsquery", Kind::Constant, b"'redacted'", b"\0\0\0\x01\x01\0\0redacted\0"),
     of(3734, 3735, "regconfig", Kind::Constant, b"-", &[0; 4]),
     of(3769, 3770, "regdictionary", Kind::Constant, b"-", &[0; 4]),
     // Both begin with a version, 1, in binary.

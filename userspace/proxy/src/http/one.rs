@@ -207,7 +207,7 @@ impl One<'_> {
         self.keep();
         if !self.frames.is_empty() {
             // Nothing waits for them: what they are of is recorded.
-            let _queued = self.proxy.audit.append(std::mem::take(&mut self.frames)).await?;
+            self.proxy.audit.note(std::mem::take(&mut self.frames)).await?;
         }
         let Self {
             client,
