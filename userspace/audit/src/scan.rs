@@ -199,7 +199,7 @@ fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
 
 impl Scan {
     /// Opens the next segment, or the one that has its rows by now. `None`: those were read.
-    fn open(&mut self, segment: Segment) -> Result<Option<Rows>, AuditError> {
+    fn open(&mut self, segment: &Segment) -> Result<Option<Rows>, AuditError> {
         let reached = self.reached.entry(segment.date.clone()).or_default();
         self.behind = 0;
         if segment.last <= *reached {
@@ -208,7 +208,7 @@ impl Scan {
         let session = self.filter.session_id;
         match Rows::open(&segment.path, session) {
             Err(error) if error.is_absent() => {
-                let Some(merged) = segment::successor(&self.directory, self.filter.table, &segment)? else {
+                let Some(merged) = segment::successor(&self.directory, self.filter.table, segment)? else {
                     return Err(error);
                 };
                 self.behind = std::mem::replace(reached, merged.last);
@@ -236,7 +236,7 @@ impl Scan {
                     }
                 }
             } else if let Some(segment) = self.segments.pop_front() {
-                self.rows = self.open(segment)?;
+                self.rows = self.open(&segment)?;
                 continue;
             } else if let Some(cells) = self.tail.pop_front() {
                 cells

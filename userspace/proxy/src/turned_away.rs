@@ -63,7 +63,7 @@ impl Proxy {
         let _ = tokio::time::timeout(
             PATIENCE,
             tell(stream, connection.service.protocol, &|bytes| {
-                connection.said(bytes)
+                connection.said(bytes);
             }),
         )
         .await;
@@ -161,7 +161,7 @@ mod tests {
         let note = Arc::clone(&noted);
         let telling = tokio::spawn(async move {
             tell(stream, protocol, &|bytes: &[u8]| {
-                note.lock().unwrap().extend_from_slice(bytes)
+                note.lock().unwrap().extend_from_slice(bytes);
             })
             .await
         });

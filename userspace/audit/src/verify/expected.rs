@@ -6,6 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::compact::swap::replaced_by;
 use crate::seal::{Leaf, Seal, SealKind};
 
+/// A segment with the number of its seal.
+type Numbered = (Leaf, u64);
+
+/// A merged segment with what it took the place of.
+type Merged = (Numbered, Vec<Numbered>);
+
 /// What the seals say.
 #[derive(Debug, Default)]
 pub(super) struct Sealed {
@@ -14,7 +20,7 @@ pub(super) struct Sealed {
     /// Every segment that was deleted with a receipt.
     pub(super) deleted: Vec<Leaf>,
     /// Every merged segment with what it took the place of, in the order of the seals.
-    pub(super) merged: Vec<((Leaf, u64), Vec<(Leaf, u64)>)>,
+    pub(super) merged: Vec<Merged>,
     /// By table: the highest row that a seal covers.
     pub(super) heads: BTreeMap<String, u64>,
     pub(super) any: bool,
@@ -90,11 +96,7 @@ impl Sealed {
 }
 
 /// Whether any of these is here, or any of what they were made of.
-fn any_of(
-    leaves: &[(Leaf, u64)],
-    before: &[((Leaf, u64), Vec<(Leaf, u64)>)],
-    here: &HashSet<String>,
-) -> bool {
+fn any_of(leaves: &[Numbered], before: &[Merged], here: &HashSet<String>) -> bool {
     leaves.iter().any(|(leaf, _)| {
         here.contains(&leaf.path)
             || before

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use crate::support::{
-    Daemon, Postgres, audit_rows, explicit_settings, scratch, subject_tokens, subjects_shown as shown, text,
+    Daemon, Postgres, audit_rows, explicit_settings, scratch, subject_tokens, subjects_shown as shown,
 };
 use crate::{Stage, ask, client};
 
