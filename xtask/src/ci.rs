@@ -141,7 +141,7 @@ fn machete(workspace: &Workspace) -> Result<Outcome> {
     // Folders by name: the target directory holds other people's manifests.
     machete
         .current_dir(&workspace.root)
-        .args(["ebpf", "userspace", "vm-tests", "xtask"]);
+        .args(["bench", "ebpf", "userspace", "vm-tests", "xtask"]);
     ui::step("cargo machete", &mut machete)?;
     Ok(Outcome::Passed)
 }
