@@ -12,16 +12,21 @@ use anyhow::Context as _;
 use interdict_audit::{Filter, Options, Table};
 use serde_json::{Map, Value};
 
-use super::Answer;
 use super::when::When;
+use super::{Answer, WrongSettings};
 use crate::cli::{Audit, Record, Rows};
 use crate::output::{self, Align};
+use crate::settings::Settings;
 
 /// Where the record is: as said, or as the settings have it.
 pub(super) fn directory(record: &Record) -> anyhow::Result<PathBuf> {
     match &record.directory {
         Some(directory) => Ok(directory.clone()),
-        None => Ok(keys::places(&record.config.config)?.directory),
+        None => Ok(Settings::check(&record.config.config)
+            .map_err(WrongSettings)?
+            .0
+            .audit
+            .directory),
     }
 }
 

@@ -10,7 +10,7 @@ const POLICY: &str = "\
 name: clinic
 mask:
   - columns: [\"patients.mrn\"]
-    mask: redact
+    with: redact
 subjects:
   - columns: [\"patients.mrn\"]
     key: record

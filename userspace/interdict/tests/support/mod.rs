@@ -286,6 +286,18 @@ impl Daemon {
         self.errors.lock().unwrap().clone()
     }
 
+    /// Whether its log has this, now or soon: what it told a client may be there before what it logged.
+    pub fn logs(&self, needle: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline {
+            if self.errors().contains(needle) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     /// Asks it to stop and waits; everything is sealed afterwards.
     pub fn stop(&mut self) {
         if self.child.try_wait().unwrap().is_none() {

@@ -38,7 +38,13 @@ pub(super) fn hold(command: HoldCommand) -> anyhow::Result<Answer> {
             door,
             json,
         } => change(&door, Request::HoldLift { id, reason }, "is lifted", json.json),
-        HoldCommand::List { record, json } => list(&super::directory(&record)?, json.json),
+        HoldCommand::List { record, json } => {
+            let directory = match record.directory {
+                Some(directory) => directory,
+                None => places(&record.config.config)?.directory,
+            };
+            list(&directory, json.json)
+        }
     }
 }
 
