@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use interdict_record::{Event, Record};
 use tokio::sync::Semaphore;
@@ -98,6 +99,10 @@ fn spawn(
         .map_err(AuditError::io("start the threads for", directory))
 }
 
+/// How often the lock is tried, and how long between.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(30);
+
 /// Takes the directory for this process. The lock goes with the process, however it ends.
 fn lock(directory: &Path) -> Result<File, AuditError> {
     let path = directory.join("lock");
@@ -108,11 +113,15 @@ fn lock(directory: &Path) -> Result<File, AuditError> {
         .mode(0o600)
         .open(&path)
         .map_err(AuditError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(AuditError::Locked(directory.to_owned())),
-        Err(TryLockError::Error(error)) => Err(AuditError::io("lock", &path)(error)),
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A child that was forked and has not yet become its program holds for a moment what its parent held.
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            Err(TryLockError::Error(error)) => return Err(AuditError::io("lock", &path)(error)),
+        }
     }
+    Err(AuditError::Locked(directory.to_owned()))
 }
 
 /// Cuts a torn tail off, before anything follows it. Gives the number of bytes that went.

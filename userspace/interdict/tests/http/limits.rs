@@ -110,8 +110,9 @@ fn clients_that_stand_still_hold_up_nobody() {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(Wire::connect(port).get("/short").head.status, 204);
     let more = stage.memory().saturating_sub(before);
-    // What is held for each, and what every thread makes when it first searches a body.
-    assert!(more < MORE + (32 << 20), "{} MiB for 60 clients", more >> 20);
+    // What is held for each, what every thread makes when it first searches a body, and frames on their way to the record: queued, and in
+    // the segment that is being built.
+    assert!(more < MORE + (72 << 20), "{} MiB for 60 clients", more >> 20);
     drop(stuck);
     let audit = stage.daemon.audit.clone();
     eventually("all sessions to end", || {

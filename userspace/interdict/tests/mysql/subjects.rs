@@ -32,7 +32,7 @@ fn tokens_tell_whose_data_was_shown_masked_or_not() {
     let settings = stage.directory.path().join("interdict.yaml");
     let mrns = subject_tokens(&settings, "mrn", &["MRN0000001", "MRN0000002"]);
     let two = subject_tokens(&settings, "patient", &["1", "2"]);
-    let one: BTreeSet<String> = subject_tokens(&settings, "patient", &["1"]);
+    let one: BTreeSet<String> = subject_tokens(&settings, "mrn", &["MRN0000001"]);
     let nobody = BTreeSet::new();
     let sqls = [
         ("select name from patients", &nobody),
@@ -45,10 +45,10 @@ fn tokens_tell_whose_data_was_shown_masked_or_not() {
     for (sql, _) in &sqls {
         stage.ask(sql);
     }
-    // Binary rows: numbers are no text there.
+    // Binary rows.
     let mut wire = stage.wire();
     let (statement, ..) = wire
-        .prepare("select id, name from patients where id = ?")
+        .prepare("select name, mrn from patients where id = ?")
         .unwrap();
     wire.execute(statement, &[Some("1")], false);
     drop(wire);
@@ -61,7 +61,7 @@ fn tokens_tell_whose_data_was_shown_masked_or_not() {
         assert_eq!((&tokens, flags.len()), (expected, 0), "{sql}: {flags:?}");
     }
     assert_eq!(
-        subjects_shown(&audit, "select id, name from patients where id").0,
+        subjects_shown(&audit, "select name, mrn from patients where id").0,
         one
     );
     stage.daemon.stop();
