@@ -21,8 +21,8 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // The allocator asks for huge pages wherever the host gives them on request: a hundred idle connections would then hold megabytes
-    // each that they touched a page of. A kernel that refuses costs memory, not more.
+    // The allocator asks for huge pages wherever the host gives them on request: what is touched a page at a time then takes two
+    // megabytes at a time. A kernel that refuses costs memory, not more.
     let _ = nix::sys::prctl::set_thp_disable(true);
     commands::main(cli::Cli::parse())
 }
