@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use interdict_record::Micros;
 
 use crate::AuditError;
-use crate::retain::is_shipped;
+use crate::retain::{is_shipped, sealed};
 use crate::segment::build::make_directory;
 use crate::segment::{self, Segment, merge};
 use crate::table::Table;
@@ -62,7 +62,12 @@ fn workshop(directory: &Path) -> PathBuf {
 pub(crate) fn merge_all(directory: &Path, now: Micros, shipped: bool) -> Result<Vec<Merged>, AuditError> {
     let workshop = workshop(directory);
     let mut all = Vec::new();
-    for group in plan(directory, now, shipped)? {
+    let groups = plan(directory, now, shipped)?;
+    if groups.is_empty() {
+        return Ok(all);
+    }
+    let known = sealed(directory)?;
+    for group in groups {
         make_directory(&workshop, 0o700)?;
         let files: Vec<PathBuf> = group
             .segments
@@ -83,7 +88,10 @@ pub(crate) fn merge_all(directory: &Path, now: Micros, shipped: bool) -> Result<
         };
         let name = format!("{first}-{:012}-{host}", last.last);
         let made = workshop.join(format!("{}-{name}", group.table));
-        if merge::merge(group.table, &files, &made)? {
+        // What is evidence would be refused in the end, and merged again each time.
+        if swap::as_sealed(directory, group.table, &files, &known)?.is_some()
+            && merge::merge(group.table, &files, &made)?
+        {
             all.push(Merged {
                 table: group.table,
                 made,

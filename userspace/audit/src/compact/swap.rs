@@ -29,7 +29,7 @@ impl Keeper {
         let known = sealed(&directory)?;
         let (mut made, mut replaced, mut done) = (Vec::new(), Vec::new(), Vec::new());
         for one in merged {
-            let Some(leaves) = as_sealed(&directory, one, &known)? else {
+            let Some(leaves) = as_sealed(&directory, one.table, &one.files, &known)? else {
                 // One was deleted meanwhile, is in no seal yet, or is not what was sealed: then it is evidence.
                 continue;
             };
@@ -58,17 +58,18 @@ impl Keeper {
 }
 
 /// The leaves of what was merged, if every file still is what was sealed.
-fn as_sealed(
+pub(super) fn as_sealed(
     directory: &Path,
-    merged: &Merged,
+    table: Table,
+    files: &[PathBuf],
     known: &HashMap<String, Leaf>,
 ) -> Result<Option<Vec<Leaf>>, AuditError> {
-    let mut leaves = Vec::with_capacity(merged.files.len());
-    for file in &merged.files {
+    let mut leaves = Vec::with_capacity(files.len());
+    for file in files {
         if !file.exists() {
             return Ok(None);
         }
-        let leaf = leaf(directory, merged.table, file)?;
+        let leaf = leaf(directory, table, file)?;
         if known.get(&leaf.path) != Some(&leaf) {
             return Ok(None);
         }
