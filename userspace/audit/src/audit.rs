@@ -13,6 +13,7 @@ use interdict_record::{Micros, Record};
 use serde::Serialize;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::bell::Bell;
 use crate::commit::{self, Command};
 use crate::compact::{Compacted, merge_all};
 use crate::journal::reader::Limit;
@@ -61,8 +62,10 @@ pub(crate) struct Shared {
 struct Inner {
     shared: Arc<Shared>,
     writer: Sender<Command>,
+    bell: Bell,
     directory: PathBuf,
     queue_bytes: usize,
+    strict: bool,
     closed: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Held for as long as the directory is ours.
@@ -104,13 +107,13 @@ impl Audit {
         self.queue(&records, None).await
     }
 
-    /// As [`Self::append`] and waits, if bytes must wait for one of them ([`Record::must_precede_forwarding`]); as [`Self::note`]
-    /// otherwise.
+    /// As [`Self::append`] and waits, if bytes must wait for one of them ([`Record::must_precede_forwarding`]) and durability is
+    /// strict; as [`Self::note`] otherwise.
     ///
     /// # Errors
     /// As of [`Self::append`].
     pub async fn put(&self, records: Vec<Record>) -> Result<(), AuditError> {
-        if records.iter().any(Record::must_precede_forwarding) {
+        if self.inner.strict && records.iter().any(Record::must_precede_forwarding) {
             self.append(records).await?.durable().await
         } else {
             self.note(records).await
@@ -138,14 +141,11 @@ impl Audit {
             .map_err(|_| AuditError::Closed)?;
         inner.usable()?;
         room.forget();
-        inner
-            .writer
-            .send(Command::Append {
-                frames,
-                permits,
-                done,
-            })
-            .map_err(|_| AuditError::Closed)
+        inner.tell(Command::Append {
+            frames,
+            permits,
+            done,
+        })
     }
 
     /// Waits until everything appended before is on disk, whatever the durability.
@@ -261,11 +261,17 @@ impl Inner {
         Ok(())
     }
 
+    /// Puts a command into the writer's queue.
+    fn tell(&self, command: Command) -> Result<(), AuditError> {
+        let urgent = command.is_urgent();
+        self.writer.send(command).map_err(|_| AuditError::Closed)?;
+        self.bell.ring(urgent);
+        Ok(())
+    }
+
     async fn flush(&self) -> Result<(), AuditError> {
         let (done, flushed) = oneshot::channel();
-        self.writer
-            .send(Command::Flush(done))
-            .map_err(|_| AuditError::Closed)?;
+        self.tell(Command::Flush(done))?;
         flushed.await.map_err(|_| AuditError::Closed)?
     }
 
@@ -292,13 +298,11 @@ impl Inner {
         }
         if !frames.is_empty() {
             let (done, written) = oneshot::channel();
-            self.writer
-                .send(Command::Append {
-                    frames,
-                    permits: 0,
-                    done: Some(done),
-                })
-                .map_err(|_| AuditError::Closed)?;
+            self.tell(Command::Append {
+                frames,
+                permits: 0,
+                done: Some(done),
+            })?;
             written.await.map_err(|_| AuditError::Closed)??;
             self.flush().await?;
         }
@@ -308,7 +312,7 @@ impl Inner {
     /// Ends the threads, the writer first: it makes durable what it has.
     fn stop(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let _ = self.writer.send(Command::Stop);
+        let _ = self.tell(Command::Stop);
         for (index, thread) in threads.into_iter().enumerate() {
             if index > 0 {
                 let _ = self.shared.keeper.send(Ask::Stop);

@@ -5,7 +5,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::value::{Hash, Value};
+use crate::table::Table;
+use crate::value::{Hash, Name, Value};
 
 /// What the encoding starts with. The digit is the version.
 pub(crate) const PREFIX: &[u8] = b"interdict-audit-row-1\0";
@@ -23,25 +24,18 @@ pub(crate) const LIST: u8 = 6;
 pub(crate) const MAP: u8 = 7;
 pub(crate) const STRUCT: u8 = 8;
 
-/// The hash of a row. `columns` may hold `hash` itself, which is passed over, and may be in any order.
-pub(crate) fn hash<'a>(
-    table: &str,
-    columns: impl Iterator<Item = (&'a str, &'a Value)>,
-    scratch: &mut Vec<u8>,
-) -> Hash {
-    encode(table, columns, scratch);
+/// The hash of a row: its cells in the order of the table's columns, of which `hash` may be missing. `scratch` is overwritten.
+pub(crate) fn hash(table: Table, cells: &[Value], scratch: &mut Vec<u8>) -> Hash {
+    encode(table, cells, scratch);
     Sha256::digest(&*scratch).into()
 }
 
-pub(crate) fn encode<'a>(
-    table: &str,
-    columns: impl Iterator<Item = (&'a str, &'a Value)>,
-    out: &mut Vec<u8>,
-) {
-    out.clear();
-    out.extend_from_slice(PREFIX);
-    text(table, out);
-    fields(columns.filter(|(name, _)| *name != "hash"), out);
+/// The bytes of a row.
+pub(crate) fn encode(table: Table, cells: &[Value], out: &mut Vec<u8>) {
+    begin(table.name(), out);
+    let ordered = table.ordered().iter().filter(|(name, _)| *name != "hash");
+    let cells = ordered.filter_map(|(name, index)| Some((*name, cells.get(*index)?)));
+    ordered_fields(cells, out);
 }
 
 pub(crate) fn length(length: usize, out: &mut Vec<u8>) {
@@ -55,14 +49,41 @@ pub(crate) fn text(value: &str, out: &mut Vec<u8>) {
 }
 
 /// Names with values: nulls left out, ascending by the bytes of the name, the count in front.
-fn fields<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
-    let mut entries: Vec<_> = entries.filter(|(_, value)| **value != Value::Null).collect();
-    entries.sort_by_key(|(name, _)| *name);
-    length(entries.len(), out);
-    for (name, value) in entries {
+fn begin(table: &str, out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(PREFIX);
+    text(table, out);
+}
+
+/// Entries that are in the order of their names already.
+fn ordered_fields<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
+    let place = out.len();
+    length(0, out);
+    let mut count: u32 = 0;
+    for (name, value) in entries.filter(|(_, value)| **value != Value::Null) {
+        count = count.saturating_add(1);
         text(name, out);
         cell(value, out);
     }
+    if let Some(room) = out.get_mut(place..).and_then(|rest| rest.first_chunk_mut::<4>()) {
+        *room = count.to_be_bytes();
+    }
+}
+
+fn fields(entries: &[(Name, Value)], out: &mut Vec<u8>) {
+    if entries.is_sorted_by_key(|(name, _)| name) {
+        ordered_fields(entries.iter().map(|(name, value)| (&**name, value)), out);
+    } else {
+        let mut entries: Vec<_> = entries.iter().collect();
+        entries.sort_by_key(|(name, _)| name);
+        ordered_fields(entries.into_iter().map(|(name, value)| (&**name, value)), out);
+    }
+}
+
+pub(crate) fn bytes(value: &[u8], out: &mut Vec<u8>) {
+    out.push(BYTES);
+    length(value.len(), out);
+    out.extend_from_slice(value);
 }
 
 fn cell(value: &Value, out: &mut Vec<u8>) {
@@ -81,11 +102,8 @@ fn cell(value: &Value, out: &mut Vec<u8>) {
             out.push(TEXT);
             text(value, out);
         }
-        Value::Bytes(value) | Value::Blob(value) => {
-            out.push(BYTES);
-            length(value.len(), out);
-            out.extend_from_slice(value);
-        }
+        Value::Bytes(value) => bytes(value, out),
+        Value::Blob(value) => bytes(value, out),
         Value::List(values) => {
             out.push(LIST);
             length(values.len(), out);
@@ -105,7 +123,7 @@ fn cell(value: &Value, out: &mut Vec<u8>) {
         }
         Value::Struct(entries) => {
             out.push(STRUCT);
-            fields(entries.iter().map(|(name, value)| (name.as_str(), value)), out);
+            fields(entries, out);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The one writer of the journal. It takes everything that is queued, writes it as one group, makes it durable once,
-//! and then completes whoever waits.
+//! and then completes whoever waits. What nobody waits for is looked for once a millisecond, see [`crate::bell`].
 //!
 //! When the disk refuses, nothing of the group counts: the file is cut back to what was acknowledged, every waiter gets
 //! the error, and so does every append until a new file can be written whole. That is tried again and again.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use interdict_record::{Event, Record};
 use tokio::sync::oneshot;
 
 use crate::audit::{Shared, now};
+use crate::bell::{Bell, Sleep};
 use crate::entry::Entry;
 use crate::journal::file::Active;
 use crate::journal::reader::Limit;
@@ -32,6 +33,8 @@ const LATE: Duration = Duration::from_millis(20);
 const FILE: u64 = 16 << 20;
 /// How long after a failure the journal is tried again.
 const RETRY: Duration = Duration::from_millis(200);
+/// How long what nobody waits for may lie in the queue.
+const DOZE: Duration = Duration::from_millis(1);
 /// Bytes that must be free before the journal counts as writable again, so that it doesn't come and go.
 const ROOM: usize = 128 << 10;
 /// How often the writer looks at the clock when nothing is to be made durable.
@@ -75,6 +78,13 @@ pub(crate) fn frame(record: &Record, out: &mut Vec<u8>) -> Result<(), AuditError
         *place = length.to_le_bytes();
     }
     Ok(())
+}
+
+impl Command {
+    /// Whether somebody waits for it.
+    pub(crate) fn is_urgent(&self) -> bool {
+        !matches!(self, Self::Append { done: None, .. })
+    }
 }
 
 #[derive(Debug)]
@@ -136,7 +146,9 @@ impl Writer {
     }
 
     /// Runs until told to stop, or until nobody can append any more.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) {
+    pub(crate) fn run(mut self, commands: &Receiver<Command>, bell: &Bell) {
+        // Whoever asked once asks again, as a rule: a writer that had something to do dozes before it sleeps.
+        let mut dozes = false;
         loop {
             let now = Instant::now();
             let wake = self
@@ -145,21 +157,34 @@ impl Writer {
                 .map(|failure| failure.retry)
                 .or(self.deadline);
             let wait = wake.map_or(IDLE, |wake| wake.saturating_duration_since(now));
+            let (how, wait) = if dozes {
+                (Sleep::Doze, wait.min(DOZE))
+            } else {
+                (Sleep::Deep, wait)
+            };
+            let mut next = bell.sleep(commands, how, wait);
             let mut stop = false;
-            match commands.recv_timeout(wait) {
-                Ok(command) => {
-                    stop |= self.take(command);
-                    while !stop && self.group.len() < GROUP {
-                        let Ok(command) = commands.try_recv() else { break };
+            dozes = false;
+            loop {
+                match next {
+                    Ok(Some(command)) => {
                         stop |= self.take(command);
+                        dozes = true;
                     }
+                    // It was woken, perhaps for something.
+                    Ok(None) => {}
+                    Err(TryRecvError::Disconnected) => stop = true,
+                    Err(TryRecvError::Empty) => break,
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => stop = true,
+                if stop || self.group.len() >= GROUP {
+                    break;
+                }
+                next = commands.try_recv().map(Some);
             }
             self.mend(stop);
             self.commit(stop);
             if stop {
+                self.file.finish();
                 // Whatever was queued behind the end is refused: its sender is told by the dropped channel.
                 return;
             }
@@ -224,7 +249,7 @@ impl Writer {
             self.fail(&error);
         } else if self.file.written >= FILE && self.durable.saturating_add(1) == self.next {
             match Active::create(&self.directory, self.next, &[], 0) {
-                Ok(file) => self.file = file,
+                Ok(file) => std::mem::replace(&mut self.file, file).finish(),
                 Err(error) => self.fail(&error),
             }
         }

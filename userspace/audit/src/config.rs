@@ -7,13 +7,14 @@ use std::time::Duration;
 use crate::observer::Observers;
 use crate::{AuditError, SealKey};
 
-/// When a [`crate::Ticket`] resolves.
+/// When something counts as recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// After `fdatasync`: an acknowledged record survives a power cut.
     Strict,
-    /// After `write`: an acknowledged record survives the death of the process. A power cut may lose what was
-    /// acknowledged within this window; the journal is made durable at least once every such interval.
+    /// Statements are not waited for: they are queued, and written within a millisecond, which is what the sudden death of the process may
+    /// lose. What is awaited by a [`crate::Ticket`] has been written. A power cut may lose what is within this window; the journal is
+    /// made durable at least once every such interval.
     Batch(Duration),
 }
 

@@ -3,6 +3,7 @@
 //! A file is a header and frames. A frame carries the last sequence that was durable when it was written. That tells
 //! the two kinds of bad frame apart: a group whose pages reached the disk out of order before a power cut was never
 //! acknowledged and goes; a frame that a later one knows to have been durable was damaged afterwards, and is reported.
+//! Zeros after the last frame are room for the next.
 
 pub(crate) mod file;
 pub(crate) mod reader;

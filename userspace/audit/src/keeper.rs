@@ -176,7 +176,7 @@ impl Keeper {
                 sealer.see(&row);
             }
             match self.sealed.remove(&(row.table, row.seq)) {
-                None => self.builder.push(row)?,
+                None => self.builder.push(&row)?,
                 Some((hash, _)) if hash == row.hash => {}
                 Some((_, path)) => {
                     let what = format!("row {} is not the one that the journal holds", row.seq);

@@ -3,6 +3,7 @@
 mod anchor;
 mod arrow;
 mod audit;
+mod bell;
 mod browse;
 mod canonical;
 mod checkpoint;
@@ -49,5 +50,5 @@ pub use seal::{Because, HeadAt, InForce, Leaf, NextKey, Seal, SealKind, Signed};
 pub use stats::{Stats, TableStats, stats};
 pub use table::Table;
 pub use timing::Timing;
-pub use value::Value;
+pub use value::{Name, Short, Value};
 pub use verify::{Chain, Finding, JournalState, Options, Problem, Report, SealState, verify, verify_with};

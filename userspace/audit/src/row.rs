@@ -40,9 +40,10 @@ impl Row {
 
     /// A column by name; null if there is none.
     pub fn get(&self, name: &str) -> &Value {
-        self.named()
-            .find(|(column, _)| *column == name)
-            .map_or(&Value::Null, |(_, value)| value)
+        self.table
+            .index_of(name)
+            .and_then(|index| self.values.get(index))
+            .unwrap_or(&Value::Null)
     }
 
     /// The row's hash in hexadecimal: no other row of any table or host has it.
@@ -84,8 +85,7 @@ impl Head {
         values.push(Value::from(self.seq));
         values.extend(middle);
         values.push(Value::from(self.hash));
-        let names = table.columns().iter().map(|column| column.name);
-        self.hash = canonical::hash(table.name(), names.zip(&values), scratch);
+        self.hash = canonical::hash(table, &values, scratch);
         values.push(Value::from(self.hash));
         debug_assert_eq!(
             values.len(),
@@ -273,9 +273,9 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
             .into_iter()
             .map(|column| {
                 Value::Struct(vec![
-                    ("label".to_owned(), column.label.into()),
-                    ("origin".to_owned(), column.origin.into()),
-                    ("mask".to_owned(), column.mask.into()),
+                    ("label".into(), column.label.into()),
+                    ("origin".into(), column.origin.into()),
+                    ("mask".into(), column.mask.into()),
                 ])
             })
             .collect();
@@ -442,8 +442,8 @@ pub(crate) fn frame(host: &str, frame: Frame) -> Vec<Value> {
 fn accesses(relations: Vec<RelationAccess>) -> Value {
     let relations = relations.into_iter().map(|relation| {
         Value::Struct(vec![
-            ("name".to_owned(), relation.name.into()),
-            ("access".to_owned(), relation.access.into()),
+            ("name".into(), relation.name.into()),
+            ("access".into(), relation.access.into()),
         ])
     });
     Value::List(relations.collect())

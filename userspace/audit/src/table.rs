@@ -89,6 +89,26 @@ impl Table {
         }
     }
 
+    /// The columns' names and places, in the order of the names.
+    pub(crate) fn ordered(self) -> &'static [(&'static str, usize)] {
+        static ALL: LazyLock<[Vec<(&'static str, usize)>; 8]> = LazyLock::new(|| {
+            Table::ALL.map(|table| {
+                let names = table.columns().iter().map(|column| column.name);
+                let mut names: Vec<_> = names.zip(0..).collect();
+                names.sort_unstable();
+                names
+            })
+        });
+        ALL.get(self.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of a column.
+    pub(crate) fn index_of(self, name: &str) -> Option<usize> {
+        let ordered = self.ordered();
+        let found = ordered.binary_search_by_key(&name, |(name, _)| name).ok()?;
+        ordered.get(found).map(|(_, index)| *index)
+    }
+
     pub(crate) fn columns(self) -> &'static [Column] {
         static ALL: LazyLock<[Vec<Column>; 8]> = LazyLock::new(|| {
             [

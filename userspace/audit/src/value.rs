@@ -1,5 +1,8 @@
 //! A cell, and the kinds of cell. Everything that depends on a column's type goes through these two.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use base64::Engine as _;
 use uuid::Uuid;
 
@@ -7,6 +10,45 @@ use interdict_record::Micros;
 
 /// A 32-byte SHA-256 digest.
 pub(crate) type Hash = [u8; 32];
+
+/// The name of a map's or structure's entry: those of structures are the program's own.
+pub type Name = Cow<'static, str>;
+
+/// Up to 32 bytes in place: identifiers and hashes, of which each row has several.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Short {
+    length: u8,
+    bytes: [u8; Self::MOST],
+}
+
+impl Short {
+    /// The most bytes.
+    pub const MOST: usize = 32;
+
+    /// These bytes, if they are not too many.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        let mut short = Self {
+            length: u8::try_from(bytes.len()).ok()?,
+            bytes: [0; Self::MOST],
+        };
+        short.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(short)
+    }
+}
+
+impl std::ops::Deref for Short {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Short {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&hex::encode(&**self))
+    }
+}
 
 /// One cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +64,15 @@ pub enum Value {
     /// Text.
     Text(String),
     /// A UUID (16 bytes) or a hash (32).
-    Bytes(Vec<u8>),
+    Bytes(Short),
     /// Bytes of any length.
     Blob(Vec<u8>),
     /// Elements in their order.
     List(Vec<Self>),
     /// Keys with their values, in the order stored.
-    Map(Vec<(String, Self)>),
+    Map(Vec<(Name, Self)>),
     /// The values of the kind's fields, in the kind's order.
-    Struct(Vec<(String, Self)>),
+    Struct(Vec<(Name, Self)>),
 }
 
 /// The type of a column.
@@ -84,13 +126,23 @@ impl From<String> for Value {
 
 impl From<Uuid> for Value {
     fn from(value: Uuid) -> Self {
-        Self::Bytes(value.as_bytes().to_vec())
+        Self::from(*value.as_bytes())
+    }
+}
+
+impl From<[u8; 16]> for Value {
+    fn from(value: [u8; 16]) -> Self {
+        let mut bytes = [0; Short::MOST];
+        if let Some(place) = bytes.first_chunk_mut() {
+            *place = value;
+        }
+        Self::Bytes(Short { length: 16, bytes })
     }
 }
 
 impl From<Hash> for Value {
-    fn from(value: Hash) -> Self {
-        Self::Bytes(value.to_vec())
+    fn from(bytes: Hash) -> Self {
+        Self::Bytes(Short { length: 32, bytes })
     }
 }
 
@@ -111,7 +163,7 @@ impl<T: Into<Value>> From<std::collections::BTreeMap<String, T>> for Value {
         Self::Map(
             values
                 .into_iter()
-                .map(|(key, value)| (key, value.into()))
+                .map(|(key, value)| (Name::Owned(key), value.into()))
                 .collect(),
         )
     }
@@ -142,10 +194,10 @@ impl Value {
 
     /// The bytes of a UUID, a hash or a payload.
     pub fn as_bytes(&self) -> Option<&[u8]> {
-        if let Self::Bytes(bytes) | Self::Blob(bytes) = self {
-            Some(bytes)
-        } else {
-            None
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Blob(bytes) => Some(bytes),
+            _ => None,
         }
     }
 
@@ -163,14 +215,14 @@ impl Value {
             Self::Text(text) => Json::String(text.clone()),
             Self::Bytes(bytes) => Json::String(match Uuid::from_slice(bytes) {
                 Ok(id) => id.to_string(),
-                Err(_) => hex::encode(bytes),
+                Err(_) => hex::encode(&**bytes),
             }),
             Self::Blob(bytes) => Json::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
             Self::List(values) => Json::Array(values.iter().map(Self::to_json).collect()),
             Self::Map(entries) | Self::Struct(entries) => Json::Object(
                 entries
                     .iter()
-                    .map(|(key, value)| (key.clone(), value.to_json()))
+                    .map(|(key, value)| (key.clone().into_owned(), value.to_json()))
                     .collect(),
             ),
         }

@@ -1,6 +1,7 @@
 //! Opening: lock, replay, recover, start the threads.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -12,6 +13,7 @@ use interdict_record::{Event, Record};
 use tokio::sync::Semaphore;
 
 use super::{Audit, Health, Inner, Shared, now};
+use crate::bell::Bell;
 use crate::commit::Writer;
 use crate::entry::{Entry, Opened};
 use crate::fold::Ending;
@@ -20,7 +22,7 @@ use crate::journal::reader::Limit;
 use crate::journal::{self, FrameHeader};
 use crate::keeper::{End, Keeper, thread as keeper_thread};
 use crate::segment::build::make_directory;
-use crate::{AuditError, Config, Timing};
+use crate::{AuditError, Config, Durability, Timing};
 
 pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     config.check()?;
@@ -53,6 +55,7 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
 
     let (asks, keeper_inbox) = mpsc::channel();
     let (writer, writer_inbox) = mpsc::channel();
+    let bell = Bell::default();
     let shared = Arc::new(Shared {
         queue: Semaphore::new(config.queue_bytes),
         failed: AtomicBool::new(false),
@@ -64,8 +67,9 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     });
     let journal_thread = {
         let writer = Writer::new(journal, config.durability, file, next, Arc::clone(&shared));
+        let bell = bell.clone();
         spawn("audit-journal", &config.directory, move || {
-            writer.run(&writer_inbox);
+            writer.run(&writer_inbox, &bell);
         })?
     };
     let segments_thread = {
@@ -77,8 +81,10 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
     let inner = Inner {
         shared,
         writer,
+        bell,
         directory: config.directory.clone(),
         queue_bytes: config.queue_bytes,
+        strict: config.durability == Durability::Strict,
         closed: AtomicBool::new(false),
         threads: Mutex::new(vec![journal_thread, segments_thread]),
         _lock: lock,
@@ -133,7 +139,8 @@ fn truncate(end: &End, journal: &Path) -> Result<u64, AuditError> {
         .write(true)
         .open(path)
         .map_err(AuditError::io("open", path))?;
-    let length = file.metadata().map_err(AuditError::io("inspect", path))?.len();
+    // Read before it is cut: the recovery's note tells how much went.
+    let torn = torn_bytes(path, *offset).map_err(AuditError::io("read", path))?;
     if *offset == 0 {
         // Not even its header was whole: the file was never used.
         std::fs::remove_file(path).map_err(AuditError::io("remove", path))?;
@@ -143,7 +150,17 @@ fn truncate(end: &End, journal: &Path) -> Result<u64, AuditError> {
             .and_then(|()| file.sync_all())
             .map_err(AuditError::io("truncate", path))?;
     }
-    Ok(length.saturating_sub(*offset))
+    Ok(torn)
+}
+
+/// Bytes behind `offset`, but for the zeros of room that was made and never written.
+fn torn_bytes(path: &Path, offset: u64) -> std::io::Result<u64> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_to_end(&mut bytes)?;
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    Ok(last.map_or(0, |last| last.saturating_add(1) as u64))
 }
 
 /// The first entries of this run: who writes, and after a crash the ends of what was open and a note.

@@ -1,6 +1,7 @@
 use interdict_record::{Column, GrantEvent, LedgerEntry, PolicyLoaded, RelationAccess};
 
 use super::*;
+use crate::arrow::columns::Columns;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -80,7 +81,7 @@ fn rows_follow_each_other_by_number_and_hash() {
         Record::StatementEnded(Box::new(ended(1, 2))),
     ]);
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(rows[0].get("previous_hash"), &Value::Bytes(vec![0; 32]));
+    assert_eq!(rows[0].get("previous_hash"), &Value::from([0; 32]));
     assert_eq!(
         rows[1].get("previous_hash").as_bytes(),
         Some(rows[0].hash.as_slice())
@@ -242,12 +243,9 @@ fn every_table_has_a_cell_for_every_column() {
     assert_eq!(fold.heads.len(), Table::ALL.len());
     for row in rows {
         assert_eq!(row.values.len(), row.table.columns().len());
-        let batch = crate::arrow::batch(
-            &crate::arrow::schema(row.table),
-            row.table,
-            std::slice::from_ref(&row),
-        )
-        .unwrap();
+        let mut built = Columns::new(row.table, crate::arrow::schema(row.table));
+        built.push(&row).unwrap();
+        let batch = built.finish().unwrap();
         let back: Vec<_> = batch
             .columns()
             .iter()

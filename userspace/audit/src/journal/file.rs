@@ -20,6 +20,13 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), AuditError> {
         .map_err(AuditError::io("make durable", directory))
 }
 
+/// How much room is made at once. Zeros are written there, and made durable together with the entries at hand: to make what is
+/// written over them durable later takes the disk one write, and no change of the file's length or extents.
+const ROOM: u64 = 256 << 10;
+/// Longest piece that room is made for. What is longer is the disk's work by itself.
+const SHORT: usize = 64 << 10;
+static ZEROS: [u8; ROOM as usize] = [0; ROOM as usize];
+
 /// The journal file at the end, open for writing.
 #[derive(Debug)]
 pub(crate) struct Active {
@@ -31,6 +38,8 @@ pub(crate) struct Active {
     pub(crate) written: u64,
     /// Bytes known to be on disk.
     pub(crate) durable: u64,
+    /// The file's length: zeros follow what is written.
+    length: u64,
 }
 
 impl Active {
@@ -71,6 +80,7 @@ impl Active {
             first,
             written,
             durable: written,
+            length: written,
         })
     }
 
@@ -80,11 +90,35 @@ impl Active {
 
     /// Writes at the end. After an error nothing of it counts as written; see [`Self::cut`].
     pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), AuditError> {
+        self.make_room(frames.len());
         self.file
             .write_all_at(frames, self.written)
             .map_err(AuditError::io("write", &self.path))?;
         self.written = self.written.saturating_add(frames.len() as u64);
+        self.length = self.length.max(self.written);
         Ok(())
+    }
+
+    /// Sees to it that so many bytes are written over zeros.
+    fn make_room(&mut self, bytes: usize) {
+        let until = self.written.saturating_add(bytes as u64);
+        if bytes > SHORT || until <= self.length {
+            return;
+        }
+        // Without it the journal is slower and nothing else: whether the entries themselves fit is seen when they are written.
+        if self.file.write_all_at(&ZEROS, self.length).is_ok() {
+            self.length = self.length.saturating_add(ROOM);
+        } else {
+            let _ = self.file.set_len(self.length);
+        }
+    }
+
+    /// Lets go of the room behind what is written: nothing more will be.
+    pub(crate) fn finish(&mut self) {
+        // Zeros that stay are no harm: readers know them.
+        if self.length > self.written && self.file.set_len(self.written).is_ok() {
+            self.length = self.written;
+        }
     }
 
     /// Makes what was written durable.
@@ -103,6 +137,7 @@ impl Active {
             .and_then(|()| self.file.sync_all())
             .map_err(AuditError::io("truncate", &self.path))?;
         self.written = length;
+        self.length = length;
         self.durable = self.durable.min(length);
         Ok(())
     }

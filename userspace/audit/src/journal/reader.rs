@@ -265,20 +265,37 @@ impl Current {
             self.position = FILE_HEADER;
         }
         if !self.ensure(FRAME_HEADER, end)? {
-            return Ok(if self.rest().is_empty() {
-                Frame::End
-            } else {
-                Frame::Bad
-            });
+            return Ok(if self.blank(end)? { Frame::End } else { Frame::Bad });
         }
         let Some(header) = FrameHeader::read(self.rest()).filter(|header| header.length <= MAX_BODY) else {
             return Ok(Frame::Bad);
         };
+        // No frame's header is all zeros: the first sequence is 1.
+        if header.sequence == 0 && self.blank(end)? {
+            return Ok(Frame::End);
+        }
         if !self.ensure(FRAME_HEADER.saturating_add(header.length), end)? {
             return Ok(Frame::Bad);
         }
         let good = self.body_of(&header).is_some_and(|body| header.matches(body));
         Ok(if good { Frame::Good(header) } else { Frame::Bad })
+    }
+
+    /// Whether nothing but zeros follows, if anything does: room that was made and is not written yet. It is let go of, so that
+    /// it is read anew when something may have been.
+    fn blank(&mut self, end: u64) -> Result<bool, AuditError> {
+        let mut seen = 0;
+        loop {
+            let rest = self.rest().get(seen..).unwrap_or_default();
+            if rest.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            seen = self.rest().len();
+            if !self.ensure(seen.saturating_add(1), end)? {
+                self.buffer.truncate(self.position);
+                return Ok(true);
+            }
+        }
     }
 
     fn body_of(&self, header: &FrameHeader) -> Option<&[u8]> {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
@@ -15,15 +15,18 @@ use super::layout::Layout;
 use super::{SCHEMA_VERSION, date, key};
 use crate::AuditError;
 use crate::arrow;
+use crate::arrow::columns::Columns;
 use crate::canonical::GENESIS;
 use crate::journal::file::sync_directory;
 use crate::row::Row;
 use crate::table::Table;
-use crate::value::{Hash, Value};
+use crate::value::Hash;
 
+/// Microseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 /// Rows that are turned into one Arrow batch.
 const BATCH: usize = 1024;
-/// Bytes of payloads in one.
+/// Bytes of texts and payloads in one.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// The segments that are being built: one a table and day.
@@ -34,7 +37,8 @@ pub(crate) struct Builder {
     /// The host as the end of a file name.
     suffix: String,
     pub(super) layout: Layout,
-    parts: BTreeMap<(Table, String), Part>,
+    /// By table and day since the epoch.
+    parts: BTreeMap<(Table, i64), Part>,
     pub(crate) rows: u64,
     /// When the first of the rows came.
     pub(crate) since: Option<Instant>,
@@ -43,12 +47,10 @@ pub(crate) struct Builder {
 #[derive(Debug)]
 struct Part {
     table: Table,
-    schema: SchemaRef,
     writer: ArrowWriter<File>,
     path: PathBuf,
-    pending: Vec<Row>,
-    /// Bytes of payloads that are pending.
-    pending_bytes: usize,
+    /// Rows that were not given to the writer yet.
+    pending: Columns,
     first: u64,
     last: u64,
     rows: u64,
@@ -101,14 +103,14 @@ impl Builder {
         })
     }
 
-    pub(crate) fn push(&mut self, row: Row) -> Result<(), AuditError> {
-        let slot = (row.table, date(row.at));
+    pub(crate) fn push(&mut self, row: &Row) -> Result<(), AuditError> {
+        let slot = (row.table, row.at.div_euclid(DAY));
         let part = match self.parts.entry(slot) {
             std::collections::btree_map::Entry::Occupied(part) => part.into_mut(),
             std::collections::btree_map::Entry::Vacant(slot) => {
-                let (table, date) = slot.key();
+                let (table, date) = (slot.key().0, date(row.at));
                 let path = building(&self.directory).join(format!("{table}-{date}.parquet"));
-                let part = Part::create(*table, path, &row, &self.layout)?;
+                let part = Part::create(table, path, row, &self.layout)?;
                 slot.insert(part)
             }
         };
@@ -124,7 +126,8 @@ impl Builder {
         self.rows = 0;
         self.since = None;
         let mut published = Vec::new();
-        for ((table, date), part) in std::mem::take(&mut self.parts) {
+        for ((table, day), part) in std::mem::take(&mut self.parts) {
+            let date = date(day.saturating_mul(DAY));
             let day = self.directory.join(table.name()).join(format!("date={date}"));
             make_directory(&self.directory.join(table.name()), 0o750)?;
             make_directory(&day, 0o750)?;
@@ -157,7 +160,7 @@ impl Part {
             .open(&path)
             .map_err(AuditError::io("create", &path))?;
         let schema = arrow::schema(table);
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(layout.properties(table)?))
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(layout.properties(table)?))
             .map_err(AuditError::segment("create", &path))?;
         let previous = first.named().find(|(name, _)| *name == "previous_hash");
         let first_previous = previous
@@ -165,11 +168,9 @@ impl Part {
             .unwrap_or(GENESIS);
         Ok(Self {
             table,
-            schema,
             writer,
             path,
-            pending: Vec::with_capacity(BATCH),
-            pending_bytes: 0,
+            pending: Columns::new(table, schema),
             first: first.seq,
             last: first.seq,
             rows: 0,
@@ -178,20 +179,15 @@ impl Part {
         })
     }
 
-    fn push(&mut self, row: Row) -> Result<(), AuditError> {
+    fn push(&mut self, row: &Row) -> Result<(), AuditError> {
         self.last = row.seq;
         self.rows = self.rows.saturating_add(1);
         self.last_hash = row.hash;
-        let blob = |value: &Value| {
-            if let Value::Blob(bytes) = value {
-                bytes.len()
-            } else {
-                0
-            }
-        };
-        self.pending_bytes += row.values.iter().map(blob).sum::<usize>();
-        self.pending.push(row);
-        if self.pending.len() >= BATCH || self.pending_bytes >= BATCH_BYTES {
+        self.pending
+            .push(row)
+            .map_err(ParquetError::from)
+            .map_err(AuditError::segment("write", &self.path))?;
+        if self.pending.rows() >= BATCH || self.pending.bytes() >= BATCH_BYTES {
             self.write()
         } else {
             Ok(())
@@ -199,13 +195,11 @@ impl Part {
     }
 
     fn write(&mut self) -> Result<(), AuditError> {
-        if self.pending.is_empty() {
+        if self.pending.rows() == 0 {
             return Ok(());
         }
-        let batch = arrow::batch(&self.schema, self.table, &self.pending);
-        self.pending.clear();
-        self.pending_bytes = 0;
-        batch
+        self.pending
+            .finish()
             .map_err(ParquetError::from)
             .and_then(|batch| self.writer.write(&batch))
             .map_err(AuditError::segment("write", &self.path))

@@ -8,7 +8,7 @@ use arrow_array::{
 use arrow_schema::{DataType, TimeUnit};
 use sha2::{Digest as _, Sha256};
 
-use crate::canonical::{self, BOOL, BYTES, INTEGER, LIST, MAP, NULL, STRUCT, TEXT, TIME, length, text};
+use crate::canonical::{self, BOOL, INTEGER, LIST, MAP, NULL, STRUCT, TEXT, TIME, bytes, length, text};
 use crate::table::Table;
 use crate::value::Hash;
 
@@ -196,12 +196,6 @@ impl<'a> Column<'a> {
             }
         }
     }
-}
-
-fn bytes(value: &[u8], out: &mut Vec<u8>) {
-    out.push(BYTES);
-    length(value.len(), out);
-    out.extend_from_slice(value);
 }
 
 /// The elements of a row's list among all of the column's.

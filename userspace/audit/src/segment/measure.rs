@@ -9,7 +9,7 @@ use super::build::Builder;
 use super::layout::Layout;
 use crate::row::Row;
 use crate::table::Table;
-use crate::value::Value;
+use crate::value::{Short, Value};
 
 const DAY: i64 = 86_400_000_000;
 /// 2026-03-01.
@@ -42,7 +42,7 @@ impl Dice {
         let (high, low) = (self.next(), self.next());
         let head = ((at / 1000) as u64) << 16 | 0x7000 | high & 0xfff;
         let tail = 0x8000_0000_0000_0000 | low >> 2;
-        Value::Bytes([head.to_be_bytes(), tail.to_be_bytes()].concat())
+        Value::from(uuid::Uuid::from_u64_pair(head, tail))
     }
 }
 
@@ -61,7 +61,7 @@ fn pair(fields: &[(&str, Value)]) -> Value {
     Value::Struct(
         fields
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .map(|(name, value)| ((*name).to_owned().into(), value.clone()))
             .collect(),
     )
 }
@@ -203,7 +203,7 @@ fn statement(
                 shape
                     .masked
                     .iter()
-                    .map(|name| (name.clone(), Value::from(rows)))
+                    .map(|name| (name.clone().into(), Value::from(rows)))
                     .collect(),
             ),
             "subjects" if masked && rows > 0 => {
@@ -213,10 +213,10 @@ fn statement(
                         .collect(),
                 )
             }
-            "previous_hash" | "hash" if bare => Value::Bytes(vec![0; 32]),
-            "previous_hash" | "hash" => {
-                Value::Bytes((0..4).flat_map(|_| dice.next().to_be_bytes()).collect())
-            }
+            "previous_hash" | "hash" if bare => Value::from([0; 32]),
+            "previous_hash" | "hash" => Value::Bytes(
+                Short::new(&std::array::from_fn::<_, 4, _>(|_| dice.next().to_be_bytes()).concat()).unwrap(),
+            ),
             _ => Value::Null,
         })
         .collect();
@@ -288,7 +288,7 @@ fn write() {
         }
         sessions[place].left -= 1;
         let row = statement(host, bare, seq, at, &sessions[place], &shapes, &mut dice);
-        builder.push(row).unwrap();
+        builder.push(&row).unwrap();
         if builder.rows >= 1_000_000 {
             builder.publish().unwrap();
         }

@@ -182,3 +182,57 @@ fn a_reader_beside_the_writer_stops_at_what_is_durable() {
     );
     assert_eq!(reader.body(), b"other");
 }
+
+#[test]
+fn room_behind_the_last_entry_is_the_end_and_not_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = frames(&[(1, 0), (2, 1)]);
+    for room in [1, 7, FRAME_HEADER, 4096, 300 << 10] {
+        let path = journal(directory.path(), 1, &[&good[..], &vec![0; room]].concat());
+        assert_eq!(read(directory.path()), (vec![1, 2], vec![]), "{room} zeros");
+        // The next file follows, as after a crash.
+        journal(directory.path(), 3, &frames(&[(3, 2)]));
+        assert_eq!(read(directory.path()), (vec![1, 2, 3], vec![]), "{room} zeros");
+        fs::remove_file(super::super::path(directory.path(), 3)).unwrap();
+        // Something behind zeros is what was never acknowledged, or damage.
+        let mut bytes = fs::read(&path).unwrap();
+        bytes.extend_from_slice(&[1; FRAME_HEADER]);
+        fs::write(&path, bytes).unwrap();
+        let torn = Item::Torn {
+            path,
+            offset: (FILE_HEADER + good.len()) as u64,
+        };
+        assert_eq!(read(directory.path()), (vec![1, 2], vec![torn]), "{room} zeros");
+    }
+}
+
+#[test]
+fn entries_blanked_in_the_middle_are_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut bytes = frames(&[(1, 0), (2, 1), (3, 2)]);
+    let (start, end) = (frames(&[(1, 0)]).len(), frames(&[(1, 0), (2, 1)]).len());
+    bytes[start..end].fill(0);
+    let path = journal(directory.path(), 1, &bytes);
+    let gap = Item::Gap(Gap {
+        path,
+        offset: (FILE_HEADER + start) as u64,
+        from: 2,
+        until: 3,
+    });
+    assert_eq!(read(directory.path()), (vec![1, 3], vec![gap]));
+}
+
+#[test]
+fn what_is_written_over_room_is_met_by_a_reader_that_saw_the_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = frames(&[(1, 0)]);
+    let path = journal(directory.path(), 1, &[&one[..], &[0; 8192]].concat());
+    let mut reader = Reader::open(directory.path(), 1).unwrap();
+    assert_eq!(reader.next(None).unwrap(), Item::Entry(1));
+    assert_eq!(reader.next(None).unwrap(), Item::End);
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(&frames(&[(2, 1)]), (FILE_HEADER + one.len()) as u64)
+        .unwrap();
+    assert_eq!(reader.next(None).unwrap(), Item::Entry(2));
+    assert_eq!(reader.next(None).unwrap(), Item::End);
+}

@@ -2,8 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arrow;
+use crate::arrow::columns::Columns as Built;
 use crate::row::{Head, Row};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Name, Value};
 
 fn value(kind: &Kind) -> BoxedStrategy<Value> {
     let some = match kind {
@@ -11,23 +12,21 @@ fn value(kind: &Kind) -> BoxedStrategy<Value> {
         Kind::Integer => any::<i64>().prop_map(Value::Integer).boxed(),
         Kind::Time => any::<i64>().prop_map(Value::Time).boxed(),
         Kind::Text => ".{0,6}".prop_map(Value::Text).boxed(),
-        Kind::Uuid => any::<[u8; 16]>()
-            .prop_map(|bytes| Value::Bytes(bytes.to_vec()))
-            .boxed(),
-        Kind::Bytes(_) => any::<[u8; 32]>()
-            .prop_map(|bytes| Value::Bytes(bytes.to_vec()))
-            .boxed(),
+        Kind::Uuid => any::<[u8; 16]>().prop_map(Value::from).boxed(),
+        Kind::Bytes(_) => any::<[u8; 32]>().prop_map(Value::from).boxed(),
         Kind::Blob => any::<Vec<u8>>().prop_map(Value::Blob).boxed(),
         Kind::List(inner) => proptest::collection::vec(value(inner), 0..4)
             .prop_map(Value::List)
             .boxed(),
-        Kind::Map(inner) => proptest::collection::btree_map(".{0,3}", value(inner), 0..4)
-            .prop_map(|map| Value::Map(map.into_iter().rev().collect()))
-            .boxed(),
+        Kind::Map(inner) => {
+            proptest::collection::btree_map(".{0,3}".prop_map(Name::from), value(inner), 0..4)
+                .prop_map(|map| Value::Map(map.into_iter().rev().collect()))
+                .boxed()
+        }
         Kind::Struct(fields) => {
             let fields: Vec<_> = fields
                 .iter()
-                .map(|(name, kind)| (Just(name.clone()), value(kind)))
+                .map(|(name, kind)| (Just(Name::from(name.clone())), value(kind)))
                 .collect();
             fields.prop_map(Value::Struct).boxed()
         }
@@ -60,7 +59,12 @@ proptest! {
     #[test]
     fn columns_give_the_hash_of_the_row(rows in proptest::sample::select(Table::ALL.to_vec()).prop_flat_map(rows)) {
         let table = rows.first().map_or(Table::Admin, |row| row.table);
-        let batch = arrow::batch(&arrow::schema(table), table, &rows).unwrap();
+        let mut built = Built::new(table, arrow::schema(table));
+        for row in &rows {
+            built.push(row).unwrap();
+        }
+        prop_assert_eq!(built.rows(), rows.len());
+        let batch = built.finish().unwrap();
         let columns = Columns::new(table, &batch).unwrap();
         let mut scratch = Vec::new();
         for (index, row) in rows.iter().enumerate() {
