@@ -41,7 +41,7 @@ use interdict_audit::{Audit, Observers};
 use interdict_identity::{Limits, Resolver, Sources};
 use interdict_policy::PolicySet;
 use interdict_proxy::{
-    Cancels, CatalogueLogins, Elsewhere, Live, Opinions, Orders, Proxy, Untrusting, Workers,
+    Cancels, CatalogueLogins, Elsewhere, Live, Opinions, Orders, Proxy, Untrusting, Warm, Workers,
 };
 use interdict_record::{PolicyLoaded, Record};
 use interdict_session::Shared;
@@ -142,6 +142,7 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
         desk: Arc::clone(&desk),
         cancels: Cancels::default(),
         untrusting: Untrusting::default(),
+        warm: Warm::default(),
         catalogues: CatalogueLogins::new(
             tokio::runtime::Handle::current(),
             Arc::clone(&shared),

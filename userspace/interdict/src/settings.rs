@@ -167,6 +167,8 @@ pub(crate) struct Upstream {
     pub(crate) ca: Option<PathBuf>,
     /// Client certificate and its key.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// Sessions that are kept for a caller where the proxy logs in, for each session thread.
+    pub(crate) warm: Option<usize>,
 }
 
 /// How far the upstream connection is protected; as libpq's `sslmode`.

@@ -27,6 +27,7 @@ mod tape;
 mod tls;
 mod turned_away;
 mod upstream;
+mod warm;
 mod workers;
 
 use std::net::SocketAddr;
@@ -55,6 +56,7 @@ pub use tls::{
     UpstreamTlsMode, certificate_path, fingerprint,
 };
 pub use upstream::{Dialer, Dialled};
+pub use warm::Warm;
 pub use workers::{Accepted, Workers};
 
 /// What a service speaks.
@@ -103,6 +105,8 @@ pub struct Service {
     pub catalogue: Option<ServiceLogin>,
     /// Whose credentials the service gets.
     pub credentials: Credentials,
+    /// Sessions that are kept for a caller where the proxy logs in: how many, for each session thread.
+    pub warm: usize,
     /// Size limits.
     pub limits: Limits,
 }
@@ -155,6 +159,8 @@ pub struct Proxy {
     pub untrusting: Untrusting,
     /// Reads catalogues where a service has a login for that.
     pub catalogues: CatalogueLogins,
+    /// Sessions with services that are kept for the next client.
+    pub warm: Warm,
     /// Services by index.
     pub services: Arc<[Arc<Service>]>,
     /// Origins of redirected connections; `None` where the kernel layer is off.

@@ -15,6 +15,7 @@ use crate::pump::Pump;
 use crate::stream::Stream;
 use crate::tls::{self, ClientTls, UpstreamTls, UpstreamTlsMode};
 use crate::upstream::{UpstreamError, secure};
+use crate::warm::Keep;
 use crate::{Proxy, now};
 
 /// SSLRequest: length 8 and the code (PostgreSQL documentation, "Message Formats").
@@ -32,6 +33,8 @@ struct Session {
     server: Stream,
     /// The same of the server.
     said: BytesMut,
+    /// What it takes to keep the session with the server.
+    keep: Option<Keep>,
 }
 
 pub(crate) async fn serve(
@@ -50,6 +53,7 @@ pub(crate) async fn serve(
         left,
         server,
         said,
+        keep,
     } = session;
     let mut out = Output::default();
     out.records
@@ -65,6 +69,7 @@ pub(crate) async fn serve(
     let engine = interdict_session::Engine::Postgres(Box::new(engine));
     Pump::new(proxy, &connection, engine, client, server, left, out)
         .with_server_input(said)
+        .with_keep(keep)
         .with_catalogue(connection.keeping(proxy))
         .run(connection.workload.as_deref())
         .await
@@ -142,32 +147,34 @@ async fn opening(proxy: &Proxy, connection: &Connection, stream: TcpStream) -> R
             }
         }
     };
+    if connection.service.credentials.injects() {
+        return match log_in(proxy, connection, &startup).await? {
+            Ok(logged_in) => Ok(Session {
+                startup: logged_in.startup,
+                client,
+                left: input,
+                server: logged_in.server,
+                said: logged_in.left,
+                keep: logged_in.keep,
+            }),
+            Err(told) => {
+                connection.tell(&mut client, &told).await?;
+                Err(Ended::Over("refused"))
+            }
+        };
+    }
     let server = match server {
         Some(server) => server,
         None => connection.within(reach(connection)).await,
     };
     match server {
-        Ok(server) if connection.service.credentials.injects() => {
-            match log_in(proxy, connection, &startup, server).await? {
-                Ok(logged_in) => Ok(Session {
-                    startup: logged_in.startup,
-                    client,
-                    left: input,
-                    server: logged_in.server,
-                    said: logged_in.left,
-                }),
-                Err(told) => {
-                    connection.tell(&mut client, &told).await?;
-                    Err(Ended::Over("refused"))
-                }
-            }
-        }
         Ok(server) => Ok(Session {
             startup,
             client,
             left: input,
             server,
             said: BytesMut::new(),
+            keep: None,
         }),
         Err(error) => {
             connection.warn(&error);

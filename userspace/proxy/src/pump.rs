@@ -29,6 +29,7 @@ use crate::orders::{self, Ending, Orders};
 use crate::side::{HIGH, Side};
 use crate::stream::Stream;
 use crate::tape::Tape;
+use crate::warm::Keep;
 use crate::{Proxy, now};
 
 type Gate = Pin<Box<dyn Future<Output = Result<(), AuditError>> + Send>>;
@@ -67,6 +68,8 @@ pub(crate) struct Pump {
     alarm: Option<Pin<Box<Sleep>>>,
     closing: Option<EndReason>,
     tape: Tape,
+    /// The session with the server may be the next client's.
+    keep: Option<Keep>,
 }
 
 impl Pump {
@@ -101,6 +104,7 @@ impl Pump {
             alarm: None,
             closing: None,
             tape: connection.tape(),
+            keep: None,
         };
         pump.apply(out);
         pump
@@ -109,6 +113,12 @@ impl Pump {
     /// With a login for the service's catalogue.
     pub(crate) fn with_catalogue(mut self, keeping: Option<Keeping>) -> Self {
         self.keeping = keeping;
+        self
+    }
+
+    /// With what it takes to keep the session with the server for the next client.
+    pub(crate) fn with_keep(mut self, keep: Option<Keep>) -> Self {
+        self.keep = keep;
         self
     }
 
@@ -145,13 +155,21 @@ impl Pump {
             (Err(_), None) => EndReason::Error,
             (Ok(()), None) => EndReason::Server,
         };
+        let keep = self
+            .keep
+            .take()
+            .filter(|_| reason == EndReason::Client && self.is_reusable());
         // Last words are given a moment: a side that does not read is not waited for.
-        let _ = tokio::time::timeout(Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx))).await;
+        let kept = keep.is_some();
+        let _ = tokio::time::timeout(Duration::from_secs(5), poll_fn(|cx| self.poll_drain(cx, kept))).await;
         let mut out = Output::default();
         out.records = self.tape.finish(now());
         self.engine.finish(reason, now(), &mut out);
         // Nothing waits for it: what it tells of is over.
         self.audit.note(out.records).await?;
+        if let Some(keep) = keep {
+            keep.give(self.server.stream);
+        }
         match result {
             // A peer that resets its connection is an end like any other.
             Err(ServeError::Io(_)) => Ok(()),
@@ -171,6 +189,12 @@ impl Pump {
             self.poll(cx).map(Some)
         });
         tokio::time::timeout(drain, finished).await.unwrap_or(None)
+    }
+
+    /// Whether the session with the server can be the next client's: nothing is on its way in either direction.
+    fn is_reusable(&self) -> bool {
+        let quiet = self.server.output.is_empty() && self.server.input.is_empty() && !self.server.ended;
+        quiet && self.gate.is_none() && self.engine.is_reusable()
     }
 
     fn end(&mut self, reason: EndReason, why: LastWords) {
@@ -410,13 +434,15 @@ impl Pump {
         }
     }
 
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_drain(&mut self, cx: &mut Context<'_>, kept: bool) -> Poll<io::Result<()>> {
         while self.server.poll_write(cx)? {}
         while self.client.poll_write(cx)? {}
         if !self.client.output.is_empty() || !self.server.output.is_empty() {
             return Poll::Pending;
         }
-        let _ = ready!(Pin::new(&mut self.server.stream).poll_shutdown(cx));
+        if !kept {
+            let _ = ready!(Pin::new(&mut self.server.stream).poll_shutdown(cx));
+        }
         let _ = ready!(Pin::new(&mut self.client.stream).poll_shutdown(cx));
         Poll::Ready(Ok(()))
     }

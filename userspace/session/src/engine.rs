@@ -66,6 +66,14 @@ impl Engine {
         }
     }
 
+    /// Whether the session with the server can be another client's now.
+    pub fn is_reusable(&self) -> bool {
+        match self {
+            Self::Postgres(engine) => engine.is_reusable(),
+            Self::Mysql(_) => false,
+        }
+    }
+
     /// When [`Self::on_time`] is to be called, if nothing comes before.
     pub fn deadline(&self) -> Option<Micros> {
         let session = self.session();

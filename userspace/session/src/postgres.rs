@@ -214,6 +214,11 @@ impl Engine {
             && self.dropping_client == 0
     }
 
+    /// Whether the session with the server can be another client's now: it is to be, and nothing of this one's is under way.
+    pub fn is_reusable(&self) -> bool {
+        self.startup.kept && self.is_idle()
+    }
+
     /// Whether a message that was taken already waits to be looked at again.
     pub fn has_waiting(&self) -> bool {
         self.waiting.is_some()

@@ -61,6 +61,7 @@ fn one(service: &settings::Service, authority: Option<&Arc<Authority>>) -> anyho
             .map(|login| credentials::login(login, service, "the password of its catalogue's login"))
             .transpose()?,
         credentials: credentials::build(service)?,
+        warm: upstream.warm.unwrap_or(0),
         limits: Limits {
             message: service.limits.message.unwrap_or(limits.message),
             pipeline: service.limits.pipeline.unwrap_or(limits.pipeline),

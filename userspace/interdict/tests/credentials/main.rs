@@ -19,6 +19,7 @@ mod support;
 #[path = "../clients/tools.rs"]
 #[allow(dead_code, reason = "node's packages are for the other tests")]
 mod tools;
+mod warm;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -6,11 +6,11 @@ use std::process::{Command, Output};
 use crate::support::{Postgres, is_root, run, text};
 use crate::{Stage, eventually, put};
 
-const RIGHT: &str = "Hort3nsia of the service";
+pub(crate) const RIGHT: &str = "Hort3nsia of the service";
 const WRONG: &str = "w1steria of the agent";
 
 /// A server whose user `svc` logs in by `method`.
-fn server(method: &str) -> Postgres {
+pub(crate) fn server(method: &str) -> Postgres {
     let server = Postgres::start();
     let encryption = if method == "md5" { "md5" } else { "scram-sha-256" };
     server.psql(&format!(
@@ -26,14 +26,14 @@ fn server(method: &str) -> Postgres {
     server
 }
 
-fn rules(server: &Postgres, rules: &str) {
+pub(crate) fn rules(server: &Postgres, rules: &str) {
     fs::write(server.directory.path().join("data/pg_hba.conf"), rules).unwrap();
     server.psql("select pg_reload_conf()");
     std::thread::sleep(std::time::Duration::from_millis(300));
 }
 
 /// Has the server show a certificate of its own, whose file this is.
-fn with_tls(server: &Postgres) -> String {
+pub(crate) fn with_tls(server: &Postgres) -> String {
     let file = |name: &str| {
         server
             .directory
@@ -65,7 +65,7 @@ fn with_tls(server: &Postgres) -> String {
     file("server.crt")
 }
 
-fn stage(server: &Postgres, tls: &str) -> Stage {
+pub(crate) fn stage(server: &Postgres, tls: &str) -> Stage {
     Stage::start(
         "postgres",
         &format!("{{ address: \"127.0.0.1:{}\", {tls} }}", server.port),
@@ -75,7 +75,7 @@ fn stage(server: &Postgres, tls: &str) -> Stage {
 }
 
 /// What an agent is shown, as whom it likes and with the password it likes.
-fn agent(port: u16, connection: &str, password: Option<&str>, sql: &str) -> Output {
+pub(crate) fn agent(port: u16, connection: &str, password: Option<&str>, sql: &str) -> Output {
     let mut command = Command::new("psql");
     command
         .args(["-XAtw", "-c", sql])
@@ -90,13 +90,13 @@ fn agent(port: u16, connection: &str, password: Option<&str>, sql: &str) -> Outp
     command.output().unwrap()
 }
 
-fn shown(output: &Output) -> String {
+pub(crate) fn shown(output: &Output) -> String {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 const WHO: &str = "select current_user, session_user, current_database()";
-const CLINIC: &str = "user=nobody dbname=postgres";
+pub(crate) const CLINIC: &str = "user=nobody dbname=postgres";
 
 #[test]
 fn agents_get_in_whatever_they_send() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use interdict_session::postgres::login::{Channel, Login};
 use interdict_session::postgres::{StartAs, Startup, not_logged_in};
 use interdict_session::{LoginError, NotLoggedIn, Secret};
@@ -18,6 +18,7 @@ use crate::postgres::reach;
 use crate::secret::SecretError;
 use crate::stream::Stream;
 use crate::upstream::UpstreamError;
+use crate::warm::{self, Keep};
 
 /// A session that the proxy is logged in to.
 pub(crate) struct LoggedIn {
@@ -25,6 +26,8 @@ pub(crate) struct LoggedIn {
     /// What the server sent beyond its answer to the login.
     pub(crate) left: BytesMut,
     pub(crate) startup: Startup,
+    /// What it takes to keep it for the next client.
+    pub(crate) keep: Option<Keep>,
 }
 
 /// What the client is told in place of a session.
@@ -47,13 +50,12 @@ pub(crate) enum Failure {
     Late(std::time::Duration),
 }
 
-/// Logs in as whom the settings have for this caller; `Err` is what the client is told, and recorded already. `server` was
-/// reached and has been told nothing.
+/// Logs in as whom the settings have for this caller, or takes a session that is kept for it; `Err` is what the client is told, and
+/// recorded already.
 pub(crate) async fn log_in(
     proxy: &Proxy,
     connection: &Connection,
     startup: &Startup,
-    server: Stream,
 ) -> Result<Result<LoggedIn, Told>, ServeError> {
     let service = connection.service.name.as_str();
     let Some(login) = connection.injected_login() else {
@@ -62,7 +64,7 @@ pub(crate) async fn log_in(
         return Ok(Err(not_logged_in(&why)));
     };
     let (why, reason) = match startup.of_user(login.user()) {
-        StartAs::Startup(startup) => match attempt(connection, login, startup, server).await {
+        StartAs::Startup(startup) => match attempt(proxy, connection, login, startup).await {
             Ok(logged_in) => return Ok(Ok(logged_in)),
             Err(Failure::Upstream(error)) => {
                 connection.warn(&error);
@@ -92,40 +94,52 @@ pub(crate) async fn log_in(
 
 /// Logs in; with a secret that is refused, once again if there is another by now.
 async fn attempt(
+    proxy: &Proxy,
     connection: &Connection,
     login: &ServiceLogin,
     startup: Startup,
-    server: Stream,
 ) -> Result<LoggedIn, Failure> {
     let elsewhere = &connection.elsewhere;
     let secret = login.password(elsewhere).await?;
+    if let Some((server, keep)) = warm::take(connection, &startup.message, secret.as_ref()).await {
+        return Ok(LoggedIn {
+            server,
+            left: BytesMut::from(&keep.greeting[..]),
+            startup: Startup {
+                logged_in: Some(keep.prelude.clone()),
+                kept: true,
+                ..startup
+            },
+            keep: Some(keep),
+        });
+    }
     let patience = connection.patience;
-    let within = async |server, secret: Option<Secret>| {
-        let made = start(server, &startup, login, secret);
+    let once = async |secret: Option<Secret>| {
+        let server = connection.within(reach(connection)).await?;
+        let made = start(proxy, connection, server, &startup, login, secret);
         tokio::time::timeout(patience, made)
             .await
             .unwrap_or(Err(Failure::Late(patience)))
     };
-    let made = match within(server, secret.clone()).await {
+    let made = match once(secret.clone()).await {
         Err(Failure::Login(error)) if error.is_about_credentials() => {
             match instead_of(login, secret.as_ref(), elsewhere).await {
-                Some(secret) => {
-                    let server = connection.within(reach(connection)).await?;
-                    within(server, Some(secret)).await
-                }
+                Some(secret) => once(Some(secret)).await,
                 None => Err(error.into()),
             }
         }
         other => other,
     };
-    let (server, left, prelude) = made?;
+    let (server, left, prelude, keep) = made?;
     Ok(LoggedIn {
         server,
         left,
         startup: Startup {
             logged_in: Some(prelude),
+            kept: keep.is_some(),
             ..startup
         },
+        keep,
     })
 }
 
@@ -145,16 +159,27 @@ pub(crate) async fn instead_of(
 }
 
 async fn start(
+    proxy: &Proxy,
+    connection: &Connection,
     mut server: Stream,
     startup: &Startup,
     login: &ServiceLogin,
     secret: Option<Secret>,
-) -> Result<(Stream, BytesMut, bytes::Bytes), Failure> {
+) -> Result<(Stream, BytesMut, Bytes, Option<Keep>), Failure> {
     server.write_all(&startup.message).await?;
     server.flush().await?;
     let mut input = BytesMut::with_capacity(1024);
-    let prelude = authenticate(&mut server, &mut input, Arc::clone(login.user()), secret).await?;
-    Ok((server, input, prelude))
+    let user = Arc::clone(login.user());
+    let prelude = authenticate(&mut server, &mut input, user, secret.clone()).await?;
+    let mut keep = None;
+    if connection.service.warm > 0
+        && !startup.replication
+        && let Some(greeting) = warm::greeting(&mut server, &mut input).await?
+    {
+        let said = (prelude.clone(), greeting);
+        keep = Keep::new(&proxy.warm, connection, &startup.message, secret, said);
+    }
+    Ok((server, input, prelude, keep))
 }
 
 /// Answers the server until the login is made. What the client has to be told first; what the server sent besides is in `input`.
@@ -163,7 +188,7 @@ pub(crate) async fn authenticate(
     input: &mut BytesMut,
     user: Arc<str>,
     secret: Option<Secret>,
-) -> Result<bytes::Bytes, Failure> {
+) -> Result<Bytes, Failure> {
     let channel = Channel {
         tls: matches!(server, Stream::Tls(_)),
         end_point: end_point(server),

@@ -82,7 +82,10 @@ impl Engine {
             None => return Step::Done,
         };
         if tag == b'X' {
-            out.to_server.extend_from_slice(message);
+            if !self.is_reusable() {
+                self.startup.kept = false;
+                out.to_server.extend_from_slice(message);
+            }
             out.action = Some(Action::Close(EndReason::Client));
             return Step::Done;
         }

@@ -2,6 +2,7 @@
 //!
 //! Sources: PostgreSQL documentation, "Message Flow: Start-up" and "SASL Authentication"; RFC 5802, RFC 5929.
 
+mod again;
 mod scram;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use interdict_wire::postgres::frontend::{Password, SaslInitial};
 use postgres_protocol::authentication::md5_hash;
 use zeroize::Zeroizing;
 
+pub use self::again::{Greeting, Reset};
 use self::scram::{Binding, Scram};
 use crate::credentials::{LoginError, Secret};
 

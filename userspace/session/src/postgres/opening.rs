@@ -42,6 +42,8 @@ pub struct Startup {
     pub role: Option<&'static str>,
     /// The proxy has logged in by itself, and this is what the client has to be told before it hears that it is in.
     pub logged_in: Option<Bytes>,
+    /// The session with the server outlives the client's where it ends in order: the client's goodbye is not passed on then.
+    pub kept: bool,
 }
 
 /// A start-up message with another user.
@@ -163,6 +165,7 @@ fn classify(message: &Wire<'_>) -> Opening {
                     )
                 }),
                 logged_in: None,
+                kept: false,
                 user,
             })
         }

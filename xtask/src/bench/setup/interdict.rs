@@ -189,7 +189,8 @@ fn service(server: &Endpoint, port: u16, role: Role, https: Option<&Https>) -> S
         ),
         _ => writeln!(
             text,
-            "    upstream: {{ address: \"127.0.0.1:{upstream}\", tls: disable }}"
+            "    upstream: {{ address: \"127.0.0.1:{upstream}\", tls: disable{} }}",
+            if role == Role::Inject { ", warm: 8" } else { "" }
         ),
     };
     if role == Role::Inject {

@@ -144,6 +144,21 @@ fn one(
             "`catalogue` has no use with `protocol: http`: there is no schema to read",
         );
     }
+    if upstream.warm.is_some()
+        && let Some(node) = fields.get("upstream")
+        && !matches!(
+            (protocol, &credentials),
+            (
+                None | Some(Protocol::Postgres),
+                None | Some(Credentials::Inject(_))
+            )
+        )
+    {
+        problems.add(
+            node.at,
+            "`warm` has no use but with `protocol: postgres` and `credentials: { inject: … }`: sessions are kept where the proxy logs in",
+        );
+    }
     if protocol == Some(Protocol::Opaque) {
         no_use_when_opaque(&fields, problems);
     }
@@ -256,7 +271,11 @@ fn listen(node: &Node, taken: &mut Taken, problems: &mut Problems) -> Option<Soc
 
 fn upstream(node: &Node, listen: Option<SocketAddr>, problems: &mut Problems) -> Upstream {
     let mut upstream = Upstream::default();
-    let Some(fields) = problems.fields(node, "`upstream`", &["address", "tls", "ca", "cert", "key"]) else {
+    let Some(fields) = problems.fields(
+        node,
+        "`upstream`",
+        &["address", "tls", "ca", "cert", "key", "warm"],
+    ) else {
         return upstream;
     };
     if let Some(node) = fields.get("address") {
@@ -268,6 +287,15 @@ fn upstream(node: &Node, listen: Option<SocketAddr>, problems: &mut Problems) ->
                 node.at,
                 "expected another address than `listen`: the proxy would connect to itself",
             );
+        }
+    }
+    if let Some(node) = fields.get("warm") {
+        match node.value {
+            Value::Integer(number @ 0..=64) => upstream.warm = u8::try_from(number).ok().map(Into::into),
+            _ => problems.add(
+                node.at,
+                "expected how many sessions are kept for a caller, from 0 to 64",
+            ),
         }
     }
     upstream.tls = fields.get("tls").and_then(|node| {
