@@ -7,6 +7,7 @@
 mod disk;
 mod endpoint;
 mod instructions;
+mod kernel;
 mod load;
 mod memory;
 mod process;
@@ -48,7 +49,7 @@ pub(crate) struct Options {
     /// Seconds of each turn (large results are read once a turn)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Only loads whose name contains this; "memory" and "record" are such names too
+    /// Only loads whose name contains this; "memory", "record" and "kernel" are such names too
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// This interdict instead of one built now (also: the variable INTERDICT_BIN)
@@ -105,6 +106,7 @@ struct Plan {
     loads: Vec<Load>,
     memory: bool,
     record: bool,
+    kernel: bool,
     rounds: u32,
     seconds: u32,
 }
@@ -121,10 +123,11 @@ impl Plan {
             loads,
             memory: wanted("memory"),
             record: wanted("record"),
+            kernel: wanted("kernel"),
             rounds: options.rounds,
             seconds: options.seconds,
         };
-        if plan.loads.is_empty() && !plan.memory && !plan.record {
+        if plan.loads.is_empty() && !(plan.memory || plan.record || plan.kernel) {
             bail!("nothing that is measured has such a name");
         }
         Ok(plan)
@@ -160,6 +163,17 @@ fn measure(binary: &Path, load: PathBuf, plan: &Plan, cleanup: &Cleanup) -> Resu
     } else {
         Vec::new()
     };
+    // Last: while programs are attached, connections of the others would be looked at too.
+    let connects = match plan
+        .kernel
+        .then(|| kernel::measure(binary, &servers, plan.rounds, cleanup))
+    {
+        Some(measured) => measured?.unwrap_or_else(|why| {
+            ui::warn(&format!("the kernel's side can't be measured: {why}"));
+            Vec::new()
+        }),
+        None => Vec::new(),
+    };
     let machine = Machine::here(&servers, sync_us, load_average)?;
     Ok(Report::new(
         machine,
@@ -167,6 +181,7 @@ fn measure(binary: &Path, load: PathBuf, plan: &Plan, cleanup: &Cleanup) -> Resu
         &plan.loads,
         memory,
         costs,
+        connects,
         samples,
     ))
 }

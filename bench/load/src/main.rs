@@ -2,6 +2,7 @@
 //!
 //! Clients print one line of JSON: what they did, how long it took, and the times of single operations.
 
+mod connect;
 mod copy;
 mod https;
 mod mysql;
@@ -28,6 +29,8 @@ enum Task {
     Mysql(mysql::Options),
     /// Be so many clients of an HTTPS server
     Https(https::Options),
+    /// Connect and ask nothing
+    Connect(connect::Options),
 }
 
 fn main() -> Result<()> {
@@ -36,5 +39,6 @@ fn main() -> Result<()> {
         Task::CopyTls(options) => copy::run_tls(&options),
         Task::Mysql(options) => mysql::run(&options),
         Task::Https(options) => https::run(&options),
+        Task::Connect(options) => connect::run(&options),
     }
 }

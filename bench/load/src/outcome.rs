@@ -14,6 +14,7 @@ pub(crate) struct Outcome {
     /// Of answers.
     pub(crate) bytes: u64,
     /// Of what was timed by itself: statements, transactions or requests.
+    pub(crate) p10_us: Option<f64>,
     pub(crate) p50_us: Option<f64>,
     pub(crate) p99_us: Option<f64>,
 }
@@ -30,6 +31,7 @@ impl Outcome {
             operations,
             seconds: took.as_secs_f64(),
             bytes,
+            p10_us: at(10),
             p50_us: at(50),
             p99_us: at(99),
         }

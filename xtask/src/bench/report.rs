@@ -12,6 +12,7 @@ use serde::Serialize;
 
 pub(super) use self::row::Row;
 use super::endpoint::{Endpoint, Role};
+use super::kernel::{self, Connect};
 use super::load::{Load, Run};
 use super::memory::{self, Memory};
 use super::record::{self, Cost};
@@ -97,6 +98,7 @@ pub(super) struct Report {
     pub(super) summary: Vec<Row>,
     pub(super) memory: Vec<Memory>,
     pub(super) record: Vec<Cost>,
+    pub(super) kernel: Vec<Connect>,
     samples: Vec<Sample>,
 }
 
@@ -107,6 +109,7 @@ impl Report {
         loads: &[Load],
         memory: Vec<Memory>,
         record: Vec<Cost>,
+        kernel: Vec<Connect>,
         samples: Vec<Sample>,
     ) -> Self {
         let mut report = Self {
@@ -115,6 +118,7 @@ impl Report {
             summary: Vec::new(),
             memory,
             record,
+            kernel,
             samples,
         };
         for load in loads {
@@ -167,6 +171,9 @@ impl Report {
         }
         if !self.record.is_empty() {
             text.push_str(&record::text(&self.record));
+        }
+        if !self.kernel.is_empty() {
+            text.push_str(&kernel::text(&self.kernel));
         }
         text.push_str(&targets::text(&self.targets));
         text

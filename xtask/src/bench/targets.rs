@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::endpoint::Role;
+use super::kernel::Case;
 use super::load::{
     CONNECT, COPY, HTTPS_1K, HTTPS_64K, LARGE, MYSQL, MYSQL_LARGE, PINNED, PREPARED_8, PREPARED_32, SIMPLE_8,
     SIMPLE_32,
@@ -95,17 +96,30 @@ pub(super) fn judge(report: &Report) -> Vec<Target> {
     record(&mut judge);
     others(&mut judge);
     memory(&mut judge);
+    kernel(&mut judge);
+    judge.targets
+}
+
+fn kernel(judge: &mut Judge<'_>) {
+    let p10 = |case: Case| {
+        let found = judge.report.kernel.iter().find(|one| one.case == case);
+        found.map(|one| one.p10_us)
+    };
+    let ratio = |case, to| Some(p10(case)? / p10(to)?);
+    let outside = ratio(Case::Outside, Case::Nothing);
+    let elsewhere = ratio(Case::Elsewhere, Case::Nothing);
+    let redirected = ratio(Case::Redirected, Case::Nftables);
     judge.add(
         "connect to what is not protected".into(),
         false,
         1.05,
         "× no program",
-        None,
+        outside,
     );
-    judge.aside("the kernel's side is not measured by this command".into());
-    judge.add("redirect".into(), false, 1.0, "× nftables REDIRECT", None);
-    judge.aside("the kernel's side is not measured by this command".into());
-    judge.targets
+    if let Some(elsewhere) = elsewhere {
+        judge.aside(format!("from an enrolled process {elsewhere:.2}"));
+    }
+    judge.add("redirect".into(), false, 1.0, "× nftables REDIRECT", redirected);
 }
 
 fn postgres(judge: &mut Judge<'_>) {

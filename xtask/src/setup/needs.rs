@@ -313,6 +313,13 @@ const NEEDS: &[Need] = &[
         || has("haproxy"),
     ),
     need(
+        "nftables",
+        "nft",
+        "a redirect to measure beside",
+        When::Bench,
+        || has("nft"),
+    ),
+    need(
         "util-linux",
         "taskset",
         "measuring on one core",
