@@ -6,12 +6,14 @@
     reason = "a test that goes wrong must stop"
 )]
 
+mod anchors;
 mod compaction;
 mod crash;
 mod documented;
 mod duckdb;
 mod faults;
 mod full_disk;
+mod keys;
 mod late;
 mod lifecycle;
 mod retention;
