@@ -31,7 +31,7 @@ mod verify;
 mod view;
 
 pub use anchor::folder as host_folder;
-pub use anchor::{Anchor, AnchorError, AnchorHealth, Anchors, FileAnchor};
+pub use anchor::{Anchor, AnchorError, AnchorHealth, Anchors, FileAnchor, StampAnchor};
 pub use audit::{Audit, Health, Ticket};
 pub use browse::{Browser, Found, Order, Query, Tally};
 pub use compact::Compacted;
@@ -50,4 +50,6 @@ pub use stats::{Stats, TableStats, stats};
 pub use table::Table;
 pub use timing::Timing;
 pub use value::Value;
-pub use verify::{Chain, Finding, JournalState, Options, Problem, Report, SealState, verify, verify_with};
+pub use verify::{
+    Chain, Finding, JournalState, Options, Problem, Report, SealState, Stamps, verify, verify_with,
+};

@@ -18,5 +18,6 @@ mod late;
 mod lifecycle;
 mod retention;
 mod seals;
+mod stamps;
 mod support;
 mod tamper;

@@ -120,6 +120,11 @@ pub(crate) enum AnchorAt {
     /// A directory of another machine.
     File(PathBuf),
     ObjectStore(ObjectStore),
+    /// An authority that stamps them with its time (RFC 3161).
+    Stamp {
+        name: String,
+        url: http::Uri,
+    },
     /// Told over HTTP, signed with a secret.
     Webhook {
         name: String,

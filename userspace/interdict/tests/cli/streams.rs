@@ -6,7 +6,7 @@ fn check(streams: &str) -> (i32, String) {
     let directory = Directory::new(&[("policy.yaml", "name: empty\ndefault: allow\n"), ("ca.pem", "")]);
     directory.write_secret("secret", "s\n");
     let settings = format!(
-        "services: [{{ name: a, protocol: postgres, destinations: [\"db:5432\"] }}]\nworkloads: []\npolicies: [policy.yaml]\naudit:\n  streams:\n{streams}"
+        "services: [{{ name: a, protocol: postgres, destinations: [\"db:5432\"] }}]\nworkloads: []\npolicies: [policy.yaml]\naudit:\n  streams:\n{streams}kernel: {{ mode: observe }}\n"
     );
     let file = directory.write("interdict.yaml", &settings);
     let result = run(&["check", "--config", &file]);
@@ -38,7 +38,7 @@ fn what_is_wrong_with_streams_is_located() {
         ),
         (
             "kafka: { topic: t }",
-            &["6:14: expected `brokers` in `kafka`: a list of brokers: `[HOST:PORT, …]`"],
+            &["6:14: expected `brokers`: a list of brokers: `[HOST:PORT, …]`"],
         ),
         (
             r#"kafka: { brokers: ["kafka"], topic: "a b" }"#,
@@ -61,7 +61,7 @@ fn what_is_wrong_with_streams_is_located() {
         (
             r#"kafka: { brokers: ["k:1"], topic: t, login: { mechanism: gssapi, password: s3cret } }"#,
             &[
-                "6:51: expected `user` in `login`: who the daemon is there",
+                "6:51: expected `user`: who the daemon is there",
                 "6:64: expected `scram-sha-512`, `scram-sha-256` or `plain`, found `gssapi`",
                 "6:82: expected where the password comes from, not the password: `{ file: … }`, `{ env: … }`, `{ command: […] }` or `{ credential: … }`",
             ],
