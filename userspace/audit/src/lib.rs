@@ -43,7 +43,7 @@ pub use keys::{PublicKey, SealKey};
 pub use observer::{Observer, Observers, Published, published_after};
 pub use retain::{Due, Hold, Retained, Retention, holds, plan};
 pub use row::Row;
-pub use scan::{Filter, Scan, print, scan};
+pub use scan::{Filter, OfSession, Scan, print, scan};
 pub use seal::merkle::{Proof, prove, proves};
 pub use seal::{Because, HeadAt, InForce, Leaf, NextKey, Seal, SealKind, Signed};
 pub use stats::{Stats, TableStats, stats};

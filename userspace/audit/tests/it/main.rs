@@ -16,6 +16,7 @@ mod full_disk;
 mod keys;
 mod late;
 mod lifecycle;
+mod of_session;
 mod retention;
 mod seals;
 mod stamps;
