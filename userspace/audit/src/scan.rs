@@ -204,7 +204,7 @@ fn seq(cells: &Cells) -> Option<u64> {
 /// What has not ended.
 struct Unended {
     sessions: Vec<OpenSession>,
-    statements: Vec<Box<StatementStarted>>,
+    statements: Vec<StatementStarted>,
     host: String,
 }
 
@@ -212,7 +212,7 @@ impl Unended {
     fn of(fold: Fold) -> Self {
         Self {
             sessions: fold.sessions.into_values().collect(),
-            statements: fold.statements.into_values().collect(),
+            statements: fold.statements.into_values().map(|started| *started).collect(),
             host: fold.opened.host,
         }
     }
@@ -227,7 +227,7 @@ impl Unended {
             Table::Statements => self
                 .statements
                 .into_iter()
-                .map(|started| row::statement(&self.host, *started, None))
+                .map(|started| row::statement(&self.host, started, None))
                 .collect(),
             Table::Policies
             | Table::Admin

@@ -108,7 +108,7 @@ impl OfSession {
             sessions: fold.sessions.get(&id).cloned().into_iter().collect(),
             statements: statements
                 .filter(|started| started.session_id == id)
-                .cloned()
+                .map(|started| (**started).clone())
                 .collect(),
             host: fold.opened.host.clone(),
         }

@@ -101,7 +101,7 @@ fn the_newest_seal_is_stamped_and_openssl_agrees() {
     drop(anchors);
     let token = directory.join("seals/000000000003.clock.tst");
     assert!(!directory.join("seals/000000000002.clock.tst").exists());
-    let digest = |number| hex(&read(&directory, number).digest());
+    let digest = |number| hex::encode(read(&directory, number).digest());
     assert!(authority.vouches(&token, &digest(3)));
     assert!(!authority.vouches(&token, &digest(2)));
     let report = check(&directory, &[public(&directory)]);
@@ -121,10 +121,6 @@ fn the_newest_seal_is_stamped_and_openssl_agrees() {
     assert!(start().settle(Duration::from_secs(20)));
     let stamps = check(&directory, &[]).seals.unwrap().stamps;
     assert_eq!((stamps["clock"].stamps, stamps["clock"].last), (2, 4));
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

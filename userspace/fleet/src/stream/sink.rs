@@ -98,7 +98,7 @@ pub(crate) enum Sink {
     Syslog(syslog::Syslog),
     Http(http::Http),
     Otlp(otlp::Otlp),
-    Kafka(kafka::Kafka),
+    Kafka(Box<kafka::Kafka>),
     File(file::Lines),
 }
 
@@ -122,7 +122,7 @@ impl Sink {
             SinkSettings::Otlp { endpoint, token, ca } => {
                 Self::Otlp(otlp::Otlp::new(endpoint, token.clone(), ca.as_deref())?)
             }
-            SinkSettings::Kafka(settings) => Self::Kafka(kafka::Kafka::new(settings.clone())?),
+            SinkSettings::Kafka(settings) => Self::Kafka(Box::new(kafka::Kafka::new(settings.clone())?)),
             SinkSettings::File { path } => Self::File(file::Lines::new(path.clone())),
         })
     }

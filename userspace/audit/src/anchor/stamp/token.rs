@@ -43,10 +43,11 @@ pub(crate) fn request(digest: &Hash, nonce: [u8; 8]) -> Vec<u8> {
 }
 
 /// The same number of bytes whatever they are: neither negative nor with zeros in front, which DER leaves out.
-fn positive(nonce: [u8; 8]) -> [u8; 8] {
-    let [first, rest @ ..] = nonce;
-    let [b, c, d, e, f, g, h] = rest;
-    [(first & 0x7f) | 0x40, b, c, d, e, f, g, h]
+fn positive(mut nonce: [u8; 8]) -> [u8; 8] {
+    if let Some(first) = nonce.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    nonce
 }
 
 /// The token in a `TimeStampResp`, if it is what was asked for.
@@ -146,7 +147,6 @@ fn whole<'a>(bytes: &'a [u8], what: &str) -> Result<AnyRef<'a>, String> {
     AnyRef::from_der(bytes).map_err(|error| format!("it is not {what}: {error}"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn unreadable(error: der::Error) -> String {
     format!("it can't be read: {error}")
 }
