@@ -22,7 +22,7 @@ pub use desk::{Bounds, Desk, Notice, Say};
 pub use error::Refused;
 pub use person::Person;
 pub use store::{Listed, NewGrant, Store, Until};
-pub use webhook::{Form, SendError, Sender, Webhook, listen};
+pub use webhook::{Form, HttpsClient, SendError, Sender, Webhook, https_client, listen};
 
 /// Microseconds since the Unix epoch.
 fn now() -> i64 {

@@ -1,6 +1,7 @@
 //! People elsewhere: they are told over HTTP, and may answer over HTTP.
 
 mod answer;
+mod client;
 mod form;
 mod listen;
 mod send;
@@ -11,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use self::client::{HttpsClient, https_client};
 pub use self::listen::listen;
 pub use self::send::{SendError, Sender};
 

@@ -3,6 +3,7 @@
 
 mod file;
 mod run;
+pub(crate) mod stamp;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,11 +14,17 @@ use crate::seal::Signed;
 
 pub use file::FileAnchor;
 pub use run::Anchors;
+pub use stamp::StampAnchor;
 
 /// A place that keeps seals.
 pub trait Anchor: Send + Sync + fmt::Debug {
     /// Its name, as the settings have it: what receipts, health and events call it.
     fn name(&self) -> &str;
+
+    /// Whether its word about a seal is one about all before it: then the newest that it lacks is enough.
+    fn speaks_for_earlier(&self) -> bool {
+        false
+    }
 
     /// Puts a seal there, or finds that it is there already. Blocks. Gives what tells a person where it is.
     ///

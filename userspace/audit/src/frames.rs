@@ -22,6 +22,12 @@ pub fn frames(directory: &Path, session_id: Uuid) -> Result<Frames, AuditError> 
     scan(directory, Filter::of_session(Table::Frames, session_id)).map(Frames)
 }
 
+impl Frames {
+    pub(crate) fn new(scan: Scan) -> Self {
+        Self(scan)
+    }
+}
+
 impl Iterator for Frames {
     type Item = Result<Frame, AuditError>;
 

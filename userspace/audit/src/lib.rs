@@ -32,7 +32,7 @@ mod verify;
 mod view;
 
 pub use anchor::folder as host_folder;
-pub use anchor::{Anchor, AnchorError, AnchorHealth, Anchors, FileAnchor};
+pub use anchor::{Anchor, AnchorError, AnchorHealth, Anchors, FileAnchor, StampAnchor};
 pub use audit::{Audit, Health, Ticket};
 pub use browse::{Browser, Found, Order, Query, Tally};
 pub use compact::Compacted;
@@ -44,11 +44,13 @@ pub use keys::{PublicKey, SealKey};
 pub use observer::{Observer, Observers, Published, published_after};
 pub use retain::{Due, Hold, Retained, Retention, holds, plan};
 pub use row::Row;
-pub use scan::{Filter, Scan, print, scan};
+pub use scan::{Filter, OfSession, Scan, print, scan};
 pub use seal::merkle::{Proof, prove, proves};
 pub use seal::{Because, HeadAt, InForce, Leaf, NextKey, Seal, SealKind, Signed};
 pub use stats::{Stats, TableStats, stats};
 pub use table::Table;
 pub use timing::Timing;
 pub use value::{Name, Short, Value};
-pub use verify::{Chain, Finding, JournalState, Options, Problem, Report, SealState, verify, verify_with};
+pub use verify::{
+    Chain, Finding, JournalState, Options, Problem, Report, SealState, Stamps, verify, verify_with,
+};

@@ -1,14 +1,16 @@
 //! Reading rows back without a query engine: sealed, journalled, and on demand what is still open.
 
 mod print;
+mod session;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use interdict_record::Micros;
+use interdict_record::{Micros, StatementStarted};
 use serde_json::Map;
 use uuid::Uuid;
 
+use crate::fold::{Fold, OpenSession};
 use crate::segment::read::{self, Cells, Rows};
 use crate::segment::{self, Segment};
 use crate::table::Table;
@@ -16,6 +18,7 @@ use crate::value::Value;
 use crate::{AuditError, row, view};
 
 pub use print::print;
+pub use session::OfSession;
 
 /// Which rows to read.
 #[derive(Clone, Debug)]
@@ -93,16 +96,21 @@ impl Filter {
     }
 }
 
-/// The first time that a row of a session may bear, by its identifier, a UUID of version 7 with the time at which it began. A clock may
-/// have been set back since, by a day at most.
-pub(crate) fn earliest(session_id: Uuid) -> Option<Micros> {
-    const SET_BACK: Micros = 86_400_000_000;
+/// How far a clock may have been set while a session went on.
+const SET: Micros = 86_400_000_000;
+
+/// When a session began by its identifier, a UUID of version 7.
+fn began(session_id: Uuid) -> Option<Micros> {
     let (seconds, nanoseconds) = session_id.get_timestamp()?.to_unix();
-    let began = Micros::try_from(seconds)
+    Micros::try_from(seconds)
         .ok()?
         .checked_mul(1_000_000)?
-        .checked_add(i64::from(nanoseconds / 1000))?;
-    Some(began.saturating_sub(SET_BACK))
+        .checked_add(i64::from(nanoseconds / 1000))
+}
+
+/// The first time that a row of a session may bear.
+pub(crate) fn earliest(session_id: Uuid) -> Option<Micros> {
+    Some(began(session_id)?.saturating_sub(SET))
 }
 
 /// Rows as JSON objects with the table's columns: oldest first, the open ones last.
@@ -129,15 +137,37 @@ pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
     let table = filter.table;
     // The journal first: what is sealed after this is in both, and counted once.
     let view = view::read(directory, |row| (row.table == table).then_some(row))?;
+    let unsealed = view.map(|view| Unsealed {
+        sealed: view.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq),
+        rows: view.rows,
+        open: if filter.open {
+            Unended::of(view.fold).rows(table)
+        } else {
+            Vec::new()
+        },
+    });
+    begin(directory, filter, unsealed)
+}
+
+/// What the journal has of a table.
+struct Unsealed {
+    /// Rows up to this one are in segments.
+    sealed: u64,
+    rows: Vec<row::Row>,
+    open: Vec<Cells>,
+}
+
+/// Lists the segments, which has to come after the journal was read.
+fn begin(directory: &Path, filter: Filter, unsealed: Option<Unsealed>) -> Result<Scan, AuditError> {
+    let table = filter.table;
     let segments = segment::list(directory, table)?.0;
     let mut tail = VecDeque::new();
-    if let Some(view) = view {
-        let sealed = view.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq);
+    if let Some(Unsealed { sealed, rows, open }) = unsealed {
         let mut published = HashSet::new();
         for segment in segments.iter().filter(|segment| segment.last > sealed) {
             published.extend(read::chain(&segment.path)?.into_iter().map(|(seq, _)| seq));
         }
-        for row in view.rows.into_iter().filter(|row| !published.contains(&row.seq)) {
+        for row in rows.into_iter().filter(|row| !published.contains(&row.seq)) {
             tail.push_back(
                 table
                     .columns()
@@ -147,9 +177,7 @@ pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
                     .collect(),
             );
         }
-        if filter.open {
-            tail.extend(open(table, view.fold));
-        }
+        tail.extend(open);
     }
     let segments = segments
         .into_iter()
@@ -173,28 +201,47 @@ fn seq(cells: &Cells) -> Option<u64> {
     u64::try_from(value.as_integer()?).ok()
 }
 
-/// Rows of what has not ended.
-fn open(table: Table, fold: crate::fold::Fold) -> Vec<Cells> {
-    let rows: Vec<Vec<Value>> = match table {
-        Table::Sessions => fold
-            .sessions
-            .into_values()
-            .map(|open| row::session(&open.host, &open.boot_id, *open.started, open.described, None))
-            .collect(),
-        Table::Statements => fold
-            .statements
-            .into_values()
-            .map(|started| row::statement(&fold.opened.host, *started, None))
-            .collect(),
-        Table::Policies | Table::Admin | Table::Ledger | Table::Approvals | Table::Grants | Table::Frames => {
-            Vec::new()
+/// What has not ended.
+struct Unended {
+    sessions: Vec<OpenSession>,
+    statements: Vec<StatementStarted>,
+    host: String,
+}
+
+impl Unended {
+    fn of(fold: Fold) -> Self {
+        Self {
+            sessions: fold.sessions.into_values().collect(),
+            statements: fold.statements.into_values().map(|started| *started).collect(),
+            host: fold.opened.host,
         }
-    };
-    let names = || table.columns().iter().map(|column| column.name.to_owned());
-    let nulls = || std::iter::repeat(Value::Null);
-    rows.into_iter()
-        .map(|cells| names().zip(nulls().take(1).chain(cells).chain(nulls())).collect())
-        .collect()
+    }
+
+    fn rows(self, table: Table) -> Vec<Cells> {
+        let rows: Vec<Vec<Value>> = match table {
+            Table::Sessions => self
+                .sessions
+                .into_iter()
+                .map(|open| row::session(&open.host, &open.boot_id, *open.started, open.described, None))
+                .collect(),
+            Table::Statements => self
+                .statements
+                .into_iter()
+                .map(|started| row::statement(&self.host, started, None))
+                .collect(),
+            Table::Policies
+            | Table::Admin
+            | Table::Ledger
+            | Table::Approvals
+            | Table::Grants
+            | Table::Frames => Vec::new(),
+        };
+        let names = || table.columns().iter().map(|column| column.name.to_owned());
+        let nulls = || std::iter::repeat(Value::Null);
+        rows.into_iter()
+            .map(|cells| names().zip(nulls().take(1).chain(cells).chain(nulls())).collect())
+            .collect()
+    }
 }
 
 impl Scan {

@@ -5,6 +5,7 @@ mod expected;
 mod report;
 mod sealed;
 mod seals;
+mod stamps;
 mod table;
 mod work;
 
@@ -20,6 +21,7 @@ use crate::{AuditError, PublicKey, checkpoint, journal, row, segment, view};
 
 pub use report::{Chain, Finding, JournalState, Problem, Report};
 pub use seals::SealState;
+pub use stamps::Stamps;
 use work::Work;
 
 /// A row's links as the journal's replay gives them.
@@ -118,6 +120,7 @@ fn look(directory: &Path, options: &Options) -> Result<(Report, u64), AuditError
     for (_, (segments, _)) in &mut tables {
         segments.retain(|segment| !leaving.contains(&name(segment)));
     }
+    stamps::read(directory, &all, &mut report)?;
     if let Some(place) = &options.anchors {
         let host = all.last().map_or("", |signed| &signed.seal.host);
         seals::compare(place, host, &all, &mut report)?;

@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use self::cursor::Cursor;
 pub(crate) use self::cursor::replace;
 use self::sink::{Event, Sink};
-pub use self::sink::{HttpFormat, SinkSettings, SyslogAddress, Token};
+pub use self::sink::{
+    HttpFormat, KafkaLogin, KafkaMechanism, KafkaSettings, SinkSettings, SyslogAddress, Token,
+};
 use crate::error::FleetError;
 use crate::feed::{Feed, Next};
 use crate::note::Notes;

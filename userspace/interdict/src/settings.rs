@@ -20,7 +20,7 @@ use interdict_masking::TokenKey;
 use interdict_policy::{Diagnostic, PolicySet};
 
 pub(crate) use self::audit::{
-    AnchorAt, Audit, Durability, KeyPlace, ObjectStore, SealKeys, Ship, Sink, Stream,
+    AnchorAt, Audit, Durability, Kafka, KafkaLogin, KeyPlace, ObjectStore, SealKeys, Ship, Sink, Stream,
 };
 pub(crate) use self::console::{Console, ConsoleOidc, ConsoleTls};
 pub(crate) use self::read::is_local;

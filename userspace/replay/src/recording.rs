@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use interdict_audit::{AuditError, Filter, Table, frames, scan};
+use interdict_audit::{AuditError, OfSession, Table};
 use interdict_record::{Frame, Micros};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -59,14 +59,13 @@ pub enum ReplayError {
 /// # Errors
 /// [`ReplayError`].
 pub fn load(directory: &Path, session_id: Uuid) -> Result<Recording, ReplayError> {
-    let session = rows(directory, Table::Sessions, session_id)?
-        .pop()
-        .ok_or(ReplayError::Unknown(session_id))?;
-    let statements = rows(directory, Table::Statements, session_id)?
-        .into_iter()
-        .map(Statement::read)
-        .collect::<Result<Vec<_>, _>>()?;
-    let approvals = rows(directory, Table::Approvals, session_id)?;
+    let found = OfSession::find(directory, session_id)?.ok_or(ReplayError::Unknown(session_id))?;
+    let session = found.row();
+    let statements = found
+        .rows(Table::Statements)?
+        .map(|row| Ok(Statement::read(row?)?))
+        .collect::<Result<Vec<_>, ReplayError>>()?;
+    let approvals = found.rows(Table::Approvals)?.collect::<Result<Vec<_>, _>>()?;
     let protocol = session
         .get("protocol")
         .and_then(Value::as_str)
@@ -79,7 +78,7 @@ pub fn load(directory: &Path, session_id: Uuid) -> Result<Recording, ReplayError
         session: Map::new(),
     };
     let mut builder = Builder::new(protocol, statements);
-    for frame in frames(directory, session_id)? {
+    for frame in found.frames()? {
         let frame = frame?;
         recording.kept_bytes += frame.payload.len() as u64;
         recording.missing_bytes += frame.length.saturating_sub(frame.payload.len() as u64);
@@ -88,14 +87,6 @@ pub fn load(directory: &Path, session_id: Uuid) -> Result<Recording, ReplayError
     recording.steps = builder.finish();
     recording.session = session;
     Ok(recording)
-}
-
-fn rows(directory: &Path, table: Table, session_id: Uuid) -> Result<Vec<Map<String, Value>>, AuditError> {
-    let filter = Filter {
-        open: true,
-        ..Filter::of_session(table, session_id)
-    };
-    scan(directory, filter)?.collect()
 }
 
 /// Puts answers to their statements.

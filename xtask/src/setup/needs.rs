@@ -159,6 +159,19 @@ const NEEDS: &[Need] = &[
         has("rsyslogd")
     }),
     need(
+        "rsyslog-openssl",
+        "rsyslog's TLS",
+        "tests of streams",
+        When::Always,
+        || {
+            let driver = format!(
+                "/usr/lib/{}-linux-gnu/rsyslog/lmnsd_ossl.so",
+                std::env::consts::ARCH
+            );
+            Path::new(&driver).is_file()
+        },
+    ),
+    need(
         "nghttp2-client",
         "h2load",
         "tests with HTTP/2",

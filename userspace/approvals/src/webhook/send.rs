@@ -3,17 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::client::{HttpsClient, https_client};
 use super::{Webhook, form, seconds, sign};
 use crate::{Approval, Notice};
 
@@ -28,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Tells webhooks.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     webhooks: Arc<[Arc<Webhook>]>,
     room: Arc<Semaphore>,
 }
@@ -56,26 +51,8 @@ impl Sender {
     /// # Errors
     /// TLS can't be set up.
     pub fn new(webhooks: &[Arc<Webhook>]) -> Result<Self, SendError> {
-        let mut roots = RootCertStore::empty();
-        // Without any, https fails and its error tells.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
         Ok(Self {
-            // No connection is kept: one that the other end has closed would cost a try.
-            client: Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build(https),
+            client: https_client()?,
             webhooks: webhooks.into(),
             room: Arc::new(Semaphore::new(AT_ONCE)),
         })

@@ -148,7 +148,7 @@ fn follow(shared: &Shared, anchor: &dyn Anchor) {
     }
 }
 
-/// Puts the next seal there; whether there was one.
+/// Puts the next seal there, or the newest; whether there was one.
 fn step(shared: &Shared, anchor: &dyn Anchor, last: &mut u64) -> Result<bool, String> {
     if shared.stop.load(Ordering::Acquire) {
         return Ok(false);
@@ -160,7 +160,8 @@ fn step(shared: &Shared, anchor: &dyn Anchor, last: &mut u64) -> Result<bool, St
     update(shared, anchor, |health| {
         (health.acknowledged, health.behind) = (*last, behind);
     });
-    let Some((number, path)) = missing.min() else {
+    let all = anchor.speaks_for_earlier();
+    let Some((number, path)) = (if all { missing.max() } else { missing.min() }) else {
         return Ok(false);
     };
     let signed = store::read(path).map_err(|error| error.to_string())?;
@@ -171,7 +172,7 @@ fn step(shared: &Shared, anchor: &dyn Anchor, last: &mut u64) -> Result<bool, St
     update(shared, anchor, |health| {
         works_again = health.failing.take().is_some();
         health.put = health.put.saturating_add(1);
-        (health.acknowledged, health.behind) = (*number, behind.saturating_sub(1));
+        (health.acknowledged, health.behind) = (*number, if all { 0 } else { behind.saturating_sub(1) });
     });
     if works_again {
         (shared.tell)(anchor.name(), None);

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use arrow_array::{Array as _, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowFilter,
+};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use uuid::Uuid;
 
 use crate::AuditError;
@@ -126,20 +129,55 @@ fn may_hold(group: &RowGroupMetaData, session: Uuid) -> bool {
         && most.is_none_or(|most| session.as_bytes().as_slice() <= most)
 }
 
+/// A reader of a session's rows: row groups by their statistics and Bloom filters, then rows by the one column, then the rest.
+fn of_session(path: &Path, session: Uuid) -> Result<ParquetRecordBatchReaderBuilder<File>, AuditError> {
+    let file = File::open(path).map_err(AuditError::io("open", path))?;
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(AuditError::segment("read", path))?;
+    let leaves = builder.parquet_schema().columns();
+    let Some(column) = leaves
+        .iter()
+        .position(|leaf| leaf.path().string() == "session_id")
+    else {
+        return Ok(builder);
+    };
+    let mut groups = Vec::new();
+    for (index, group) in builder.metadata().row_groups().iter().enumerate() {
+        if may_hold(group, session) {
+            let filter = builder
+                .get_row_group_column_bloom_filter(index, column)
+                .map_err(AuditError::segment("read", path))?;
+            if filter.is_none_or(|filter| filter.check(session.as_bytes().as_slice())) {
+                groups.push(index);
+            }
+        }
+    }
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), [column]);
+    let is = ArrowPredicateFn::new(mask, move |batch: RecordBatch| {
+        let ids = batch.column(0).as_any().downcast_ref::<FixedSizeBinaryArray>();
+        Ok(match ids {
+            Some(ids) => ids
+                .iter()
+                .map(|id| Some(id == Some(session.as_bytes().as_slice())))
+                .collect(),
+            // In a form that is not ours: whoever asked looks at the rows.
+            None => std::iter::repeat_n(Some(true), batch.num_rows()).collect(),
+        })
+    });
+    Ok(builder
+        .with_row_groups(groups)
+        .with_row_filter(RowFilter::new(vec![Box::new(is)])))
+}
+
 impl Rows {
-    /// Opens a file. With a session, row groups that can't hold rows of it are passed over.
+    /// Opens a file. With a session, only its rows are read, and of others as little as possible.
     pub(crate) fn open(path: &Path, session: Option<Uuid>) -> Result<Self, AuditError> {
-        let builder = builder(path)?;
-        let groups: Vec<usize> = builder
-            .metadata()
-            .row_groups()
-            .iter()
-            .enumerate()
-            .filter(|(_, group)| session.is_none_or(|session| may_hold(group, session)))
-            .map(|(index, _)| index)
-            .collect();
+        let builder = match session {
+            None => builder(path)?,
+            Some(session) => of_session(path, session)?,
+        };
         let batches = builder
-            .with_row_groups(groups)
             .with_batch_size(1024)
             .build()
             .map_err(AuditError::segment("read", path))?;

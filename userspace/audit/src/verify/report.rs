@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::seals::SealState;
+use super::stamps::Stamps;
 use crate::table::Table;
 
 /// What kind of thing is wrong.
@@ -43,6 +44,8 @@ pub enum Problem {
     UnknownKey,
     /// A seal that is not the one that was anchored elsewhere.
     AnchorDiffers,
+    /// A time stamp that is not of the seal that it is named after.
+    StampDiffers,
     /// A Parquet file in a table's directory that is not a segment.
     UnknownFile,
     /// The journal was damaged after it had been durable.
@@ -170,6 +173,7 @@ impl fmt::Display for Problem {
             Self::ForgedSeal => "forged seal",
             Self::UnknownKey => "unknown key",
             Self::AnchorDiffers => "anchor differs",
+            Self::StampDiffers => "stamp differs",
             Self::UnknownFile => "unknown file",
             Self::JournalDamaged => "damaged journal",
             Self::JournalUnreadable => "unreadable journal",
@@ -263,6 +267,7 @@ impl Report {
             deleted_rows,
             merged_segments,
             anchored,
+            stamps,
         } = seals;
         let made_at = made_at.as_deref().unwrap_or_default();
         writeln!(
@@ -297,6 +302,12 @@ impl Report {
             writeln!(
                 out,
                 "merged      {merged_segments:>10} small segments into larger ones, with the same rows"
+            )?;
+        }
+        for (authority, Stamps { stamps, last, at }) in stamps {
+            writeln!(
+                out,
+                "stamped     {stamps:>10} seals by {authority}, the last is {last}, at {at}: who signed that is not looked at here"
             )?;
         }
         match anchored {

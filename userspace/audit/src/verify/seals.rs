@@ -1,12 +1,13 @@
 //! The seals: that none is missing or forged, whose they are, and what they say of the segments.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::expected::Sealed;
 use super::report::{Finding, Problem, Report};
+use super::stamps::Stamps;
 use crate::AuditError;
 use crate::canonical::GENESIS;
 use crate::keys::PublicKey;
@@ -40,6 +41,8 @@ pub struct SealState {
     pub merged_segments: u64,
     /// Seals at the anchor that are the same as here.
     pub anchored: Option<u64>,
+    /// Time stamps beside the seals, by authority.
+    pub stamps: BTreeMap<String, Stamps>,
 }
 
 fn finding(problem: Problem, file: Option<PathBuf>, what: impl Into<String>) -> Finding {
@@ -257,6 +260,7 @@ impl Chain<'_> {
                 deleted_rows: self.sealed.deleted.iter().map(|leaf| leaf.rows).sum(),
                 merged_segments: self.sealed.merged.iter().map(|(_, old)| old.len() as u64).sum(),
                 anchored: None,
+                stamps: BTreeMap::new(),
             });
         } else if !self.keys.is_empty() {
             self.report.add(finding(

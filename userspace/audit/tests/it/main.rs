@@ -6,15 +6,19 @@
     reason = "a test that goes wrong must stop"
 )]
 
+mod anchors;
 mod compaction;
 mod crash;
 mod documented;
 mod duckdb;
 mod faults;
 mod full_disk;
+mod keys;
 mod late;
 mod lifecycle;
+mod of_session;
 mod retention;
 mod seals;
+mod stamps;
 mod support;
 mod tamper;

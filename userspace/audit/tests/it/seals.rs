@@ -1,13 +1,11 @@
-//! Seals: what they find that the rows' own chain can't, whose they are, and that no crash loses or doubles one.
+//! Seals: what they find that the rows' own chain can't, and that no crash loses or doubles one.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use interdict_audit::{
-    Anchor, AnchorError, Anchors, Audit, FileAnchor, NewChain, Options, Problem, PublicKey, Report, Seal,
-    SealKey, SealKind, Seals, Signed, Table, prove, proves, verify, verify_with,
+    Audit, Options, Problem, PublicKey, Report, Seal, SealKey, SealKind, Seals, Signed, Table, prove, proves,
+    verify, verify_with,
 };
 use interdict_record::{PolicyLoaded, Record};
 use uuid::Uuid;
@@ -18,7 +16,7 @@ use crate::support::{
 use crate::tamper::{rewrite, set_text};
 
 /// Three seals with a segment of ten statements each, and five statements in the journal.
-fn record() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn record() -> (tempfile::TempDir, PathBuf) {
     let (above, directory) = place();
     runtime().block_on(async {
         let audit = Audit::open(sealed(&directory)).unwrap();
@@ -37,7 +35,7 @@ fn record() -> (tempfile::TempDir, PathBuf) {
     (above, directory)
 }
 
-fn check(directory: &Path, keys: &[PublicKey]) -> Report {
+pub(crate) fn check(directory: &Path, keys: &[PublicKey]) -> Report {
     let options = Options {
         keys: keys.to_vec(),
         ..Options::default()
@@ -45,22 +43,22 @@ fn check(directory: &Path, keys: &[PublicKey]) -> Report {
     verify_with(directory, &options).unwrap()
 }
 
-fn file(directory: &Path, number: u64) -> PathBuf {
+pub(crate) fn file(directory: &Path, number: u64) -> PathBuf {
     directory.join("seals").join(format!("{number:012}.json"))
 }
 
-fn read(directory: &Path, number: u64) -> Signed {
+pub(crate) fn read(directory: &Path, number: u64) -> Signed {
     Signed::read(&std::fs::read(file(directory, number)).unwrap()).unwrap()
 }
 
-fn seals(directory: &Path) -> Vec<Seal> {
+pub(crate) fn seals(directory: &Path) -> Vec<Seal> {
     numbers(directory)
         .into_iter()
         .map(|number| read(directory, number).seal)
         .collect()
 }
 
-fn numbers(directory: &Path) -> Vec<u64> {
+pub(crate) fn numbers(directory: &Path) -> Vec<u64> {
     let Ok(entries) = std::fs::read_dir(directory.join("seals")) else {
         return Vec::new();
     };
@@ -72,13 +70,19 @@ fn numbers(directory: &Path) -> Vec<u64> {
     numbers
 }
 
-fn problems(report: &Report) -> Vec<Problem> {
+pub(crate) fn problems(report: &Report) -> Vec<Problem> {
     report.findings.iter().map(|finding| finding.problem).collect()
 }
 
 /// A copy without the journal, as it is shipped.
-fn without_journal(directory: &Path) {
+pub(crate) fn without_journal(directory: &Path) {
     std::fs::remove_dir_all(directory.join("journal")).unwrap();
+}
+
+pub(crate) fn with(directory: &Path, key: SealKey) -> interdict_audit::Config {
+    let mut config = crate::support::config(directory);
+    config.seals = Some(Seals::new(key));
+    config
 }
 
 #[test]
@@ -300,219 +304,6 @@ fn missing_seals_are_named_wherever_they_were() {
     assert!(problems(&check(&directory, &[public(&directory)])).contains(&Problem::MissingSeal));
 }
 
-#[test]
-fn a_cut_off_end_is_found_by_the_anchor_alone() {
-    let (above, directory) = record();
-    let elsewhere = above.path().join("elsewhere");
-    copy(&directory.join("seals"), &elsewhere.join("host-1"));
-    without_journal(&directory);
-    std::fs::remove_file(file(&directory, 3)).unwrap();
-    std::fs::remove_file(segments(&directory, Table::Statements).pop().unwrap()).unwrap();
-    let report = check(&directory, &[public(&directory)]);
-    assert!(report.sound(), "nothing here can tell: {report}");
-    assert!(
-        report.to_string().contains("not compared"),
-        "and it is said: {report}"
-    );
-    for place in [elsewhere.clone(), elsewhere.join("host-1")] {
-        let options = Options {
-            anchors: Some(place),
-            ..Options::default()
-        };
-        let report = verify_with(&directory, &options).unwrap();
-        assert_eq!(problems(&report), [Problem::MissingSeal], "{report}");
-    }
-}
-
-#[test]
-fn who_holds_the_key_and_writes_all_anew_is_found_by_the_anchor() {
-    let (above, directory) = record();
-    let elsewhere = above.path().join("elsewhere");
-    copy(&directory.join("seals"), &elsewhere);
-    std::fs::remove_dir_all(&directory).unwrap();
-    runtime().block_on(async {
-        let audit = Audit::open(with(
-            &directory,
-            SealKey::read(&key(&directory)).unwrap().unwrap(),
-        ))
-        .unwrap();
-        for _ in 0..4 {
-            statements(&audit, Uuid::now_v7(), 10, NOON, 1).await;
-            audit.rotate().await.unwrap();
-        }
-        audit.close().await.unwrap();
-    });
-    assert!(check(&directory, &[public(&directory)]).sound());
-    let options = Options {
-        anchors: Some(elsewhere),
-        ..Options::default()
-    };
-    let report = verify_with(&directory, &options).unwrap();
-    assert_eq!(problems(&report), [Problem::AnchorDiffers; 3], "{report}");
-}
-
-fn with(directory: &Path, key: SealKey) -> interdict_audit::Config {
-    let mut config = crate::support::config(directory);
-    config.seals = Some(Seals::new(key));
-    config
-}
-
-#[test]
-fn whoever_has_the_first_key_or_a_later_one_can_follow_a_rotation() {
-    let (_above, directory) = place();
-    let mut keys = Vec::new();
-    runtime().block_on(async {
-        let audit = Audit::open(sealed(&directory)).unwrap();
-        keys.push(public(&directory));
-        for _ in 0..2 {
-            statements(&audit, Uuid::now_v7(), 3, NOON, 1).await;
-            audit.rotate().await.unwrap();
-            let new = audit.rotate_key(&key(&directory)).await.unwrap();
-            assert_eq!(new, public(&directory));
-            keys.push(new);
-        }
-        statements(&audit, Uuid::now_v7(), 3, NOON, 1).await;
-        audit.close().await.unwrap();
-    });
-    let kinds: Vec<_> = seals(&directory).iter().map(|seal| seal.kind).collect();
-    assert_eq!(
-        kinds,
-        [
-            SealKind::Publish,
-            SealKind::Rotation,
-            SealKind::Publish,
-            SealKind::Rotation,
-            SealKind::Publish
-        ]
-    );
-    for key in &keys {
-        let report = check(&directory, &[*key]);
-        assert!(
-            report.sound() && report.seals.as_ref().unwrap().proven,
-            "{report}"
-        );
-    }
-    let stranger = SealKey::generate().unwrap().public();
-    assert_eq!(problems(&check(&directory, &[stranger])), [Problem::UnknownKey]);
-    // And it goes on with the last.
-    runtime().block_on(async { Audit::open(sealed(&directory)).unwrap().close().await.unwrap() });
-    assert!(check(&directory, &[keys[0]]).sound());
-}
-
-#[test]
-fn a_rotation_that_the_settings_ask_for_is_done_once() {
-    let (_above, directory) = record();
-    let (old, new) = (
-        SealKey::read(&key(&directory)).unwrap().unwrap(),
-        SealKey::generate().unwrap(),
-    );
-    let error = Audit::open(with(&directory, new.clone()))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("hands over to key") && error.contains("new-chain"),
-        "{error}"
-    );
-    for _ in 0..2 {
-        let mut config = with(&directory, new.clone());
-        config.seals.as_mut().unwrap().previous = Some(Arc::new(old.clone()));
-        drop(Audit::open(config).unwrap());
-    }
-    let rotations = seals(&directory)
-        .into_iter()
-        .filter(|seal| seal.kind == SealKind::Rotation);
-    assert_eq!(rotations.count(), 1);
-    assert!(check(&directory, &[old.public()]).sound());
-}
-
-#[test]
-fn a_rotation_that_was_cut_short_is_finished() {
-    let (_above, directory) = record();
-    let before = public(&directory);
-    let (_copy, crashed) = place();
-    runtime().block_on(async {
-        let audit = Audit::open(sealed(&directory)).unwrap();
-        let saved = std::fs::read(key(&directory)).unwrap();
-        audit.rotate_key(&key(&directory)).await.unwrap();
-        audit.close().await.unwrap();
-        // As if the crash had come before the new key was put into its place.
-        copy(&directory, &crashed);
-        std::fs::copy(key(&directory), key(&crashed).with_extension("key.next")).unwrap();
-        std::fs::write(key(&crashed), saved).unwrap();
-        std::fs::set_permissions(key(&crashed), std::fs::Permissions::from_mode(0o600)).unwrap();
-    });
-    drop(Audit::open(sealed(&crashed)).unwrap());
-    assert_eq!(public(&crashed), public(&directory));
-    // And one that was cut short before its seal: the key that nobody named is passed over.
-    SealKey::generate().unwrap();
-    let other = tempfile::tempdir().unwrap();
-    let stray = other.path().join("audit");
-    drop(Audit::open(sealed(&stray)).unwrap());
-    std::fs::copy(key(&stray), key(&crashed).with_extension("key.next")).unwrap();
-    let now = public(&crashed);
-    drop(Audit::open(sealed(&crashed)).unwrap());
-    assert_eq!(public(&crashed), now);
-    assert!(check(&crashed, &[before]).sound());
-}
-
-#[test]
-fn a_lost_key_stops_the_start_until_a_new_chain_is_begun_which_everybody_sees() {
-    let (_above, directory) = record();
-    let old = public(&directory);
-    std::fs::remove_file(key(&directory)).unwrap();
-    let error = SealKey::keep(&key(&directory), &directory)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("new-chain") && !key(&directory).exists(),
-        "{error}"
-    );
-    let mut config = with(&directory, SealKey::generate().unwrap());
-    let new = config.seals.as_ref().unwrap().key.public();
-    config.seals.as_mut().unwrap().new_chain = Some(NewChain {
-        reason: "the disk died".to_owned(),
-        by: "operator:ada(0)".to_owned(),
-    });
-    drop(Audit::open(config).unwrap());
-    let report = check(&directory, &[old]);
-    assert!(problems(&report).contains(&Problem::UnknownKey), "{report}");
-    assert!(report.first().unwrap().what.contains("the disk died"), "{report}");
-    assert!(check(&directory, &[old, new]).sound());
-}
-
-#[test]
-fn a_seal_by_another_key_is_found() {
-    let (_above, directory) = record();
-    // A thief of the directory, without the key, seals on.
-    let thief = SealKey::generate().unwrap();
-    without_journal(&directory);
-    std::fs::remove_file(file(&directory, 3)).unwrap();
-    std::fs::remove_file(segments(&directory, Table::Statements).pop().unwrap()).unwrap();
-    let mut config = with(&directory, thief.clone());
-    config.seals.as_mut().unwrap().new_chain = Some(NewChain {
-        reason: String::new(),
-        by: String::new(),
-    });
-    // The journal is gone, so the daemon itself would not even start here.
-    assert!(Audit::open(config).is_err());
-    let (_other, theirs) = place();
-    runtime().block_on(async {
-        let audit = Audit::open(with(&theirs, thief)).unwrap();
-        for _ in 0..3 {
-            statements(&audit, Uuid::now_v7(), 10, NOON, 1).await;
-            audit.rotate().await.unwrap();
-        }
-        audit.close().await.unwrap();
-    });
-    std::fs::copy(file(&theirs, 3), file(&directory, 3)).unwrap();
-    let report = check(&directory, &[public(&directory)]);
-    let found = problems(&report);
-    assert!(
-        found.contains(&Problem::UnknownKey) && found.contains(&Problem::ForgedSeal),
-        "{report}"
-    );
-}
-
 /// As after power cuts: every file of a publishing, or none, or some; with and without the seal; with and without the checkpoint.
 #[test]
 fn a_crash_between_publishing_sealing_and_the_checkpoint_makes_every_seal_once() {
@@ -630,72 +421,6 @@ fn a_full_disk_delays_a_seal_and_loses_none() {
     });
     let report = check(&directory, &[public(&directory)]);
     assert!(report.sound(), "{report}");
-}
-
-/// Seals go to a place in order, once, over restarts and outages.
-#[test]
-fn anchors_get_every_seal_over_outages_and_restarts() {
-    let (above, directory) = record();
-    let elsewhere = above.path().join("elsewhere");
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let start = || {
-        let told = Arc::clone(&told);
-        let anchor: Arc<dyn Anchor> = Arc::new(FileAnchor::new(&elsewhere));
-        Anchors::start(&directory, vec![anchor], move |name, why| {
-            assert!(name.starts_with("file:/"));
-            told.lock().unwrap().push(why.is_some());
-        })
-        .unwrap()
-    };
-    // Its directory is not there: not made, or a missing mount would be taken for the place.
-    let anchors = start();
-    for _ in 0..50 {
-        std::thread::sleep(Duration::from_millis(100));
-        if anchors.health().values().all(|health| health.failing.is_some()) {
-            break;
-        }
-    }
-    let health = anchors.health().into_values().next().unwrap();
-    assert!(health.failing.unwrap().contains("No such file") && health.behind == 3);
-    assert!(!elsewhere.exists());
-    std::fs::create_dir(&elsewhere).unwrap();
-    assert!(anchors.settle(Duration::from_secs(20)));
-    drop(anchors);
-    assert_eq!(*told.lock().unwrap(), [true, false], "an outage is told once");
-    let options = Options {
-        anchors: Some(elsewhere.clone()),
-        ..Options::default()
-    };
-    let report = verify_with(&directory, &options).unwrap();
-    assert_eq!(report.seals.as_ref().unwrap().anchored, Some(3), "{report}");
-    // A restart: the receipts say what is there already.
-    std::fs::remove_file(elsewhere.join("host-1/000000000002.json")).unwrap();
-    runtime().block_on(async { Audit::open(sealed(&directory)).unwrap().close().await.unwrap() });
-    let anchors = start();
-    assert!(anchors.settle(Duration::from_secs(20)));
-    assert!(elsewhere.join("host-1/000000000004.json").exists());
-    assert!(!elsewhere.join("host-1/000000000002.json").exists());
-}
-
-#[test]
-fn an_anchor_never_writes_over_what_is_there() {
-    let (above, directory) = record();
-    let elsewhere = above.path().join("elsewhere");
-    std::fs::create_dir_all(&elsewhere).unwrap();
-    let anchor = FileAnchor::new(&elsewhere);
-    let signed = read(&directory, 1);
-    let path = PathBuf::from(anchor.put(&signed).unwrap());
-    anchor.put(&signed).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    assert_eq!(bytes, signed.to_bytes());
-    // A beginning that a crash left is completed; another seal stays.
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, &bytes[..100]).unwrap();
-    anchor.put(&signed).unwrap();
-    assert_eq!(std::fs::read(&path).unwrap(), bytes);
-    std::fs::write(&path, "other").unwrap();
-    assert!(matches!(anchor.put(&signed), Err(AnchorError::Taken(_))));
-    assert_eq!(std::fs::read(&path).unwrap(), b"other");
 }
 
 /// With nothing but OpenSSL and what `docs/integrity.md` says.

@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod kafka;
 mod otlp;
 mod syslog;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use interdict_audit::Row;
 
 pub use self::http::HttpFormat;
+pub use self::kafka::{KafkaLogin, KafkaMechanism, KafkaSettings};
 pub use self::syslog::SyslogAddress;
 use crate::error::FleetError;
 
@@ -49,6 +51,8 @@ pub enum SinkSettings {
         /// Roots to verify it with, instead of the system's.
         ca: Option<PathBuf>,
     },
+    /// Apache Kafka, by its own protocol.
+    Kafka(KafkaSettings),
     /// Lines of JSON, appended.
     File {
         /// The file; it may be moved away at any time.
@@ -94,6 +98,7 @@ pub(crate) enum Sink {
     Syslog(syslog::Syslog),
     Http(http::Http),
     Otlp(otlp::Otlp),
+    Kafka(Box<kafka::Kafka>),
     File(file::Lines),
 }
 
@@ -117,6 +122,7 @@ impl Sink {
             SinkSettings::Otlp { endpoint, token, ca } => {
                 Self::Otlp(otlp::Otlp::new(endpoint, token.clone(), ca.as_deref())?)
             }
+            SinkSettings::Kafka(settings) => Self::Kafka(Box::new(kafka::Kafka::new(settings.clone())?)),
             SinkSettings::File { path } => Self::File(file::Lines::new(path.clone())),
         })
     }
@@ -128,6 +134,7 @@ impl Sink {
                 Self::Syslog(sink) => sink.send(events).await,
                 Self::Http(sink) => sink.send(events).await,
                 Self::Otlp(sink) => sink.send(events).await,
+                Self::Kafka(sink) => sink.send(events).await,
                 Self::File(sink) => sink.send(events),
             }
         };

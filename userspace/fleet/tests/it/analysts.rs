@@ -10,7 +10,7 @@ use interdict_record::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::streams::python;
+use crate::support::python;
 use crate::support::{append, open, runtime, session_started, statement};
 
 /// Monday, 2026-03-02T12:00:00Z.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::receiver::free_port;
 use crate::ship::Server;
-use crate::streams::python;
+use crate::support::python;
 use crate::support::{NOON, append, everything, runtime, session_started, statement};
 
 const DAY: i64 = 86_400_000_000;

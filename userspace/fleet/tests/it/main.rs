@@ -8,8 +8,11 @@
 
 mod analysts;
 mod iceberg;
+mod kafka;
 mod ocsf;
 mod receiver;
 mod ship;
+mod stage;
 mod streams;
 mod support;
+mod syslog;

@@ -12,7 +12,7 @@ use interdict_fleet::{Feed, Notes};
 use uuid::Uuid;
 
 use crate::receiver::free_port;
-use crate::streams::python;
+use crate::support::python;
 use crate::support::{append, everything, open, runtime, session_started, statement};
 
 /// A server of S3.

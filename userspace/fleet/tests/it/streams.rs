@@ -1,142 +1,21 @@
 //! Streams to real receivers, and to strict ones of our own where the real ones are not to be had.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Command;
 
-use interdict_audit::{Audit, Observer, Table, stats};
-use interdict_fleet::ocsf::Mapper;
-use interdict_fleet::stream::{HttpFormat, SinkSettings, Stream, StreamSettings, Token};
-use interdict_fleet::{Feed, Note, Notes};
+use interdict_fleet::stream::{HttpFormat, SinkSettings, Token};
 use serde_json::Value;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::receiver::Receiver;
-use crate::support::{append, everything, open, runtime, session_started, skipped, statement};
-
-/// An audit with a stream of it.
-struct Stage {
-    directory: tempfile::TempDir,
-    feed: Arc<Feed>,
-    audit: Option<Audit>,
-    notes: Option<mpsc::Receiver<Note>>,
-    running: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut stage = Self {
-            directory,
-            feed: Arc::default(),
-            audit: None,
-            notes: None,
-            running: None,
-        };
-        stage.open();
-        stage
-    }
-
-    /// Another start of the daemon.
-    fn open(&mut self) {
-        self.feed = Arc::default();
-        let feed = Arc::clone(&self.feed) as Arc<dyn Observer>;
-        self.audit = Some(open(self.directory.path(), [feed]));
-    }
-
-    fn audit(&self) -> &Audit {
-        self.audit.as_ref().unwrap()
-    }
-
-    fn stream(&mut self, sink: SinkSettings) {
-        let (notes, noted) = Notes::channel();
-        self.notes = Some(noted);
-        let settings = StreamSettings {
-            name: "test".into(),
-            sink,
-            tables: Table::ALL
-                .into_iter()
-                .filter(|table| Mapper::has(*table))
-                .collect(),
-            beginning: true,
-            patience: Some(Duration::from_millis(500)),
-        };
-        let ends = stats(self.directory.path()).unwrap();
-        let ends = |table: Table| ends.tables[table.name()].last_seq;
-        let stream = Stream::new(
-            settings,
-            self.directory.path(),
-            Arc::clone(&self.feed),
-            Arc::default(),
-            notes,
-            ends,
-        );
-        self.running = Some(tokio::spawn(stream.unwrap().run()));
-    }
-
-    async fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.abort();
-            let _ = running.await;
-        }
-        // As if it were killed: nothing is closed.
-        self.audit = None;
-    }
-
-    /// The hashes of all rows that are events.
-    async fn wanted(&self) -> BTreeSet<String> {
-        let audit = self.audit();
-        audit.flush().await.unwrap();
-        let mut wanted = BTreeSet::new();
-        for table in Table::ALL.into_iter().filter(|table| Mapper::has(*table)) {
-            let rows =
-                interdict_audit::scan(self.directory.path(), interdict_audit::Filter::new(table)).unwrap();
-            wanted.extend(rows.map(|row| row.unwrap()["hash"].as_str().unwrap().to_owned()));
-        }
-        wanted
-    }
-}
-
-fn uid(event: &Value) -> String {
-    event["metadata"]["uid"].as_str().unwrap().to_owned()
-}
-
-/// Waits until what was received is all that is on record; gives how many came twice.
-async fn until_all(stage: &Stage, received: impl Fn() -> Vec<Value>) -> usize {
-    let patience = Instant::now() + Duration::from_secs(40);
-    loop {
-        let events = received();
-        let got: BTreeSet<String> = events.iter().map(uid).collect();
-        let wanted = stage.wanted().await;
-        if got == wanted {
-            return events.len() - got.len();
-        }
-        let missing = wanted.difference(&got).count();
-        let more = got.difference(&wanted).count();
-        assert!(
-            Instant::now() < patience,
-            "{missing} rows never came, {more} came that are on no record"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
+use crate::stage::{Stage, some_statements, until_all};
+use crate::support::{append, everything, python, runtime, session_started, statement};
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
-}
-
-async fn some_statements(audit: &Audit, count: usize) {
-    let session = Uuid::now_v7();
-    append(audit, vec![session_started(session)]).await;
-    for _ in 0..count {
-        append(audit, statement(session, |_, _| {})).await;
-    }
 }
 
 #[test]
@@ -214,88 +93,6 @@ fn who_falls_behind_what_is_in_memory_gets_it_from_segments() {
         std::fs::create_dir(file.parent().unwrap()).unwrap();
         stage.audit().rotate().await.unwrap();
         until_all(&stage, || lines(&file)).await;
-        let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
-        assert_eq!(note.kind, "stream_recovered");
-    });
-}
-
-/// A real rsyslog that takes TCP and writes what it got.
-struct Rsyslog {
-    child: Child,
-}
-
-impl Rsyslog {
-    fn start(directory: &Path, port: u16) -> Option<Self> {
-        let conf = directory.join("rsyslog.conf");
-        let text = format!(
-            "global(workDirectory=\"{0}\" maxMessageSize=\"1m\")\nmodule(load=\"imtcp\")\n\
-             template(name=\"raw\" type=\"string\" string=\"%pri% %hostname% %app-name% %msgid% %structured-data% %msg%\\n\")\n\
-             ruleset(name=\"in\") {{ action(type=\"omfile\" file=\"{0}/out\" template=\"raw\") }}\n\
-             input(type=\"imtcp\" port=\"{port}\" address=\"127.0.0.1\" ruleset=\"in\")\n",
-            directory.display()
-        );
-        std::fs::write(&conf, text).unwrap();
-        let child = Command::new("rsyslogd")
-            .args(["-n", "-i", "NONE", "-f"])
-            .arg(&conf)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = child.ok()?;
-        let patience = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < patience, "rsyslog does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(Self { child })
-    }
-}
-
-impl Drop for Rsyslog {
-    fn drop(&mut self) {
-        // Its own way of stopping, so that what it has read is written.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn syslog_lines(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let event = |line: &str| {
-        let start = line.find("] {").expect("structured data, then the event") + 2;
-        let head: Vec<&str> = line.split(' ').collect();
-        assert!(matches!(head[0], "108" | "110"), "{line}");
-        assert_eq!(
-            (head[1], head[2], head[4]),
-            ("host-1", "interdict", "[origin"),
-            "{line}"
-        );
-        serde_json::from_str(&line[start..]).unwrap()
-    };
-    text.lines().map(event).collect()
-}
-
-#[test]
-fn rsyslog_gets_what_it_missed() {
-    let place = tempfile::tempdir().unwrap();
-    let port = crate::receiver::free_port();
-    let Some(server) = Rsyslog::start(place.path(), port) else {
-        skipped("rsyslogd is not there; syslog was NOT tested");
-        return;
-    };
-    runtime().block_on(async {
-        let out = place.path().join("out");
-        let mut stage = Stage::new();
-        let address = format!("tcp://127.0.0.1:{port}").parse().unwrap();
-        stage.stream(SinkSettings::Syslog { address, ca: None });
-        append(stage.audit(), everything()).await;
-        assert_eq!(until_all(&stage, || syslog_lines(&out)).await, 0);
-        drop(server);
-        some_statements(stage.audit(), 600).await;
-        let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
-        assert_eq!(note.kind, "stream_behind");
-        let _server = Rsyslog::start(place.path(), port).unwrap();
-        until_all(&stage, || syslog_lines(&out)).await;
         let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
         assert_eq!(note.kind, "stream_recovered");
     });
@@ -438,15 +235,4 @@ fn opentelemetry_takes_every_row_by_its_own_definitions() {
         };
         assert_eq!(until_all(&stage, events).await, 0);
     });
-}
-
-/// A Python with what these tests need.
-pub(crate) fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("INTERDICT_DUCKDB_PYTHON").map(PathBuf::from);
-    if python.is_none() {
-        skipped(
-            "INTERDICT_DUCKDB_PYTHON names no Python with the packages of xtask/src/setup/analyst.rs; this was NOT tested",
-        );
-    }
-    python
 }

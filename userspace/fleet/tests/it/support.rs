@@ -1,7 +1,7 @@
 //! A record with something of everything.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use interdict_audit::{Audit, Config, Observer, Row};
@@ -236,4 +236,15 @@ pub(crate) fn everything() -> Vec<Record> {
 pub(crate) fn skipped(why: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: {why}\n");
+}
+
+/// A Python with what these tests need.
+pub(crate) fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("INTERDICT_DUCKDB_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        skipped(
+            "INTERDICT_DUCKDB_PYTHON names no Python with the packages of xtask/src/setup/analyst.rs; this was NOT tested",
+        );
+    }
+    python
 }

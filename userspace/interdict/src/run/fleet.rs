@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use interdict_audit::{Audit, Observers, Table};
 use interdict_fleet::ocsf::{Mapper, Speaks};
 use interdict_fleet::ship::{self, Keys, ShipSettings, Shipper};
-use interdict_fleet::stream::{self, SinkSettings, Stream, StreamSettings, Token};
+use interdict_fleet::stream::{self, KafkaLogin, KafkaSettings, SinkSettings, Stream, StreamSettings, Token};
 use interdict_fleet::{Feed, Note, Notes};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -190,6 +190,17 @@ fn sink(sink: &Sink) -> SinkSettings {
             token: source.as_ref().map(token),
             ca,
         },
+        Sink::Kafka(kafka) => SinkSettings::Kafka(KafkaSettings {
+            brokers: kafka.brokers,
+            topic: kafka.topic,
+            tls: kafka.tls,
+            ca: kafka.ca,
+            login: kafka.login.map(|login| KafkaLogin {
+                mechanism: login.mechanism,
+                user: login.user,
+                password: token(&login.password),
+            }),
+        }),
         Sink::File { path } => SinkSettings::File { path },
     }
 }

@@ -1,6 +1,7 @@
 //! What makes the record stand while the daemon runs: seals off the host, and what is over deleted with receipts.
 
 mod object;
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ pub(super) fn anchors(
             Ok(match place {
                 AnchorAt::File(path) => Arc::new(FileAnchor::new(path)),
                 AnchorAt::ObjectStore(store) => Arc::new(object::ObjectAnchor::new(store.clone())?),
+                AnchorAt::Stamp { name, url } => Arc::new(stamp::anchor(&settings.directory, name, url)?),
                 AnchorAt::Webhook { name, url, secret } => Arc::new(WebhookAnchor {
                     name: format!("webhook:{name}"),
                     webhook: Webhook {

@@ -59,9 +59,28 @@ pub(crate) enum Sink {
         token: Option<SecretSource>,
         ca: Option<PathBuf>,
     },
+    Kafka(Kafka),
     File {
         path: PathBuf,
     },
+}
+
+/// Brokers of Apache Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kafka {
+    pub(crate) brokers: Vec<String>,
+    pub(crate) topic: String,
+    pub(crate) tls: bool,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) login: Option<KafkaLogin>,
+}
+
+/// How the daemon shows the brokers who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KafkaLogin {
+    pub(crate) mechanism: interdict_fleet::stream::KafkaMechanism,
+    pub(crate) user: String,
+    pub(crate) password: SecretSource,
 }
 
 /// An object store for segments.
@@ -101,6 +120,11 @@ pub(crate) enum AnchorAt {
     /// A directory of another machine.
     File(PathBuf),
     ObjectStore(ObjectStore),
+    /// An authority that stamps them with its time (RFC 3161).
+    Stamp {
+        name: String,
+        url: http::Uri,
+    },
     /// Told over HTTP, signed with a secret.
     Webhook {
         name: String,

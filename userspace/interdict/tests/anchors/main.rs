@@ -9,6 +9,7 @@
 #[path = "../http/running.rs"]
 #[allow(dead_code, reason = "part of it is for the other tests")]
 mod running;
+mod stamp;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../clients/tools.rs"]

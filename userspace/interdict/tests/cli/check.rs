@@ -48,7 +48,7 @@ fn good_settings_are_silent() {
         &format!(
             "services:\n  - {{ name: no, protocol: postgres, destinations: [\"db:5432\"] }}\n{WORKLOADS}policies: []\n"
         ),
-        "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: { default: forever, frames: 400d }, seals: { key: seal.key }, anchors: [{ file: elsewhere }] }\n",
+        "services: [{ name: a, protocol: postgres, listen: \"127.0.0.1:6432\", upstream: { address: \"db:5432\", tls: verify-full, ca: cert.pem, cert: cert.pem, key: key.pem }, tls: { certificate: cert.pem, key: key.pem }, limits: { message: 1MiB, pipeline: 100 } }]\npolicies: [policy.yaml]\nkernel: { mode: off }\naudit: { directory: audit, durability: { batch: 50ms }, segment: { rows: 10, age: 5m }, retention: { default: forever, frames: 400d }, seals: { key: seal.key }, anchors: [{ file: elsewhere }, { rfc3161: { name: tsa, url: \"https://tsa.example/tsr\" } }] }\n",
         "services:\n  - { name: a, protocol: postgres, destinations: [\"10.0.0.0/8:5432\"] }\nworkloads: []\npolicies: []\nkernel: { mode: observe }\n",
         "services:\n  - { name: a, protocol: postgres, destinations: [\"unix:/run/a\", \"db:5432\"], on_failure: open }\nworkloads:\n  - { name: a, match: { user: 4711 } }\n  - { name: b, match: [{ user: daemon }, { executable: \"/opt/agent/**\" }, { executable: -/opt/agent }] }\n  - { name: c, match: { container: \"web-*\" } }\n  - { name: d, match: { pod: { namespace: n, labels: { app: agent } } } }\npolicies: []\nkernel: { existing: leave, heartbeat: 2s }\n",
     ] {
@@ -269,7 +269,7 @@ fn what_is_wrong_elsewhere_is_located() {
         ),
         (
             &format!(
-                "{WORKLOADS}{POLICIES}audit:\n  retention: {{ default: forever, frames: 400d, admins: 1d }}\n  seals: {{ key: {{ file: absent.key }} }}\n  anchors:\n    - {{ file: policy.yaml }}\n    - {{ webhook: {{ name: \"a b\", url: \"ftp://x\" }} }}\n    - {{ tape: x }}\n"
+                "{WORKLOADS}{POLICIES}audit:\n  retention: {{ default: forever, frames: 400d, admins: 1d }}\n  seals: {{ key: {{ file: absent.key }} }}\n  anchors:\n    - {{ file: policy.yaml }}\n    - {{ webhook: {{ name: \"a b\", url: \"ftp://x\" }} }}\n    - {{ tape: x }}\n    - {{ rfc3161: {{ name: tsa, url: \"https://a\" }} }}\n    - {{ rfc3161: {{ name: tsa, url: \"https://b\" }} }}\n    - {{ rfc3161: {{ url: \"tsa\" }} }}\n"
             ),
             &[
                 "10:48: unknown key `admins` in `retention` (or a duration): expected `default`, `sessions`, `statements`, `policies`, `admin`, `ledger`, `approvals`, `grants` or `frames`",
@@ -278,7 +278,10 @@ fn what_is_wrong_elsewhere_is_located() {
                 "14:18: expected `secret`: what both ends sign with: `{ file: … }`",
                 "14:26: expected a name of at most 64 letters, digits, `-`, `_` and `.`",
                 "14:38: expected a URL that begins with https:// or http://",
-                "15:9: unknown key `tape` in an anchor: expected `file`, `webhook` or `object_store`",
+                "15:9: unknown key `tape` in an anchor: expected `file`, `webhook`, `object_store` or `rfc3161`",
+                "17:7: this anchor is already listed",
+                "18:18: expected `name`: what receipts, events and the tokens' files call it",
+                "18:25: expected a URL that begins with https:// or http://",
             ],
         ),
         (

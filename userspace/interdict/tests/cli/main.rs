@@ -16,4 +16,5 @@ mod identity;
 mod integrity;
 mod policy;
 mod record;
+mod streams;
 mod support;

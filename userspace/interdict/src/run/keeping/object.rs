@@ -12,13 +12,9 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use interdict_approvals::{HttpsClient, https_client};
 use interdict_audit::{Anchor, AnchorError, Signed};
 use jiff::{SignedDuration, Timestamp};
-use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 
@@ -34,32 +30,16 @@ const LARGEST: usize = 16 << 20;
 pub(super) struct ObjectAnchor {
     name: String,
     store: ObjectStore,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     runtime: Handle,
 }
 
 impl ObjectAnchor {
     pub(super) fn new(store: ObjectStore) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
         Ok(Self {
             name: format!("s3://{}/{}", store.bucket, store.prefix),
             store,
-            client: Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build(https),
+            client: https_client()?,
             runtime: Handle::current(),
         })
     }

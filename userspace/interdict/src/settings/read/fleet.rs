@@ -1,5 +1,7 @@
 //! `audit.streams` and `audit.ship`: who gets the record beside this host.
 
+mod kafka;
+
 use std::path::PathBuf;
 
 use interdict_audit::Table;
@@ -11,7 +13,7 @@ use super::super::values::Span;
 use super::super::{SecretSource, Ship, Sink, Stream};
 use super::{one_word, plain_name, secret};
 
-const SINKS: [&str; 4] = ["syslog", "http", "otlp", "file"];
+const SINKS: [&str; 5] = ["syslog", "http", "otlp", "kafka", "file"];
 
 pub(super) fn streams(node: &Node, problems: &mut Problems) -> Vec<Stream> {
     let mut streams: Vec<Stream> = Vec::new();
@@ -32,8 +34,8 @@ pub(super) fn streams(node: &Node, problems: &mut Problems) -> Vec<Stream> {
 }
 
 fn stream(node: &Node, problems: &mut Problems) -> Option<Stream> {
-    const KEYS: [&str; 8] = [
-        "name", "syslog", "http", "otlp", "file", "tables", "from", "patience",
+    const KEYS: [&str; 9] = [
+        "name", "syslog", "http", "otlp", "kafka", "file", "tables", "from", "patience",
     ];
     let fields = problems.fields(node, "a stream", &KEYS)?;
     let Value::Map(entries) = &node.value else {
@@ -45,7 +47,7 @@ fn stream(node: &Node, problems: &mut Problems) -> Option<Stream> {
     let (Some((key, value)), None) = (chosen.next(), chosen.next()) else {
         problems.add(
             node.at,
-            "expected a stream with one of `syslog`, `http`, `otlp` and `file`",
+            "expected a stream with one of `syslog`, `http`, `otlp`, `kafka` and `file`",
         );
         return None;
     };
@@ -136,6 +138,7 @@ fn sink(key: &Key, node: &Node, problems: &mut Problems) -> Option<Sink> {
                 ca: ca(fields, problems),
             })
         }
+        "kafka" => kafka::read(node, problems).map(Sink::Kafka),
         _ => {
             let path = problems.text(node, "the path of a file")?;
             Some(Sink::File {

@@ -22,7 +22,12 @@ pub(super) fn read(fields: &Fields<'_>, audit: &mut Audit, problems: &mut Proble
         let Some(anchor) = anchor(entry, problems) else {
             continue;
         };
-        if audit.anchors.contains(&anchor) {
+        // Of two authorities of one name the tokens would be in one file.
+        let named = |other: &AnchorAt| match (other, &anchor) {
+            (AnchorAt::Stamp { name, .. }, AnchorAt::Stamp { name: new, .. }) => name == new,
+            (other, new) => other == new,
+        };
+        if audit.anchors.iter().any(named) {
             problems.add(entry.at, "this anchor is already listed");
         } else {
             audit.anchors.push(anchor);
@@ -101,9 +106,12 @@ fn seals(node: &Node, problems: &mut Problems) -> SealKeys {
 }
 
 fn anchor(node: &Node, problems: &mut Problems) -> Option<AnchorAt> {
-    let (key, value) = problems.choice(node, "an anchor", &["file", "webhook", "object_store"])?;
+    let (key, value) = problems.choice(node, "an anchor", &["file", "webhook", "object_store", "rfc3161"])?;
     if key.name == "object_store" {
         return object_store(value, problems).map(AnchorAt::ObjectStore);
+    }
+    if key.name == "rfc3161" {
+        return stamp(value, problems);
     }
     if key.name == "file" {
         let path = problems.text(value, "a directory on another machine")?;
@@ -128,6 +136,22 @@ fn anchor(node: &Node, problems: &mut Problems) -> Option<AnchorAt> {
         name: name?,
         url: url?,
         secret: secret?,
+    })
+}
+
+fn stamp(node: &Node, problems: &mut Problems) -> Option<AnchorAt> {
+    let fields = problems.fields(node, "a time stamping authority", &["name", "url"])?;
+    let name = fields.require(
+        "name",
+        "what receipts, events and the tokens' files call it",
+        problems,
+    );
+    let name = name.and_then(|node| plain_name(node, "a name", problems));
+    let url = fields.require("url", "where it answers", problems);
+    let url = url.and_then(|node| super::approvals::url_of(node, problems));
+    Some(AnchorAt::Stamp {
+        name: name?,
+        url: url?,
     })
 }
 
