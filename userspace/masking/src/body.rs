@@ -15,7 +15,7 @@ pub mod coding;
 mod csv;
 mod event_stream;
 mod form;
-mod json;
+pub(crate) mod json;
 mod kind;
 mod mentions;
 mod multipart;

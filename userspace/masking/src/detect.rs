@@ -167,47 +167,67 @@ impl Detection {
         }
         let mut hits = Hits::new();
         let facts = Facts::of(text);
-        self.find_by(
-            text,
-            &facts,
-            self.any_clear.as_ref(),
-            |rule| rule.clear.as_ref(),
-            &mut hits,
-        );
+        let mut clear = self.possible(&facts, |rule| rule.clear.as_ref());
+        if let Some(first) = clear.next() {
+            let second = clear.next();
+            // Where one alone is possible, it is asked itself.
+            if second.is_none() || self.any_clear.as_ref().is_some_and(|any| any.is_match(text)) {
+                for possible in [first].into_iter().chain(second).chain(clear) {
+                    possible.find(text, &mut hits);
+                }
+            }
+        }
         if facts.has_letters() {
-            self.find_by(
-                text,
-                &facts,
-                self.any_word.as_ref(),
-                |rule| rule.worded.as_ref(),
-                &mut hits,
-            );
+            let mut worded = self.possible(&facts, |rule| rule.worded.as_ref());
+            if let Some(first) = worded.next()
+                && self.any_word.as_ref().is_some_and(|any| any.is_match(text))
+            {
+                for possible in std::iter::once(first).chain(worded) {
+                    possible.find(text, &mut hits);
+                }
+            }
+        }
+        if hits.len() < 2 {
+            return hits;
         }
         in_order(hits)
     }
 
-    /// Looks for one form of every rule that is possible, if the automaton for all of them allows.
-    fn find_by<'a>(
+    /// One form of every rule that is possible.
+    fn possible<'a>(
         &'a self,
-        text: &[u8],
         facts: &Facts,
-        any: Option<&Regex>,
         form: impl Fn(&'a Rule) -> Option<&'a Regex>,
-        hits: &mut Hits,
-    ) {
-        let mut possible = self
-            .rules
+    ) -> impl Iterator<Item = Possible<'a>> {
+        self.rules
             .iter()
             .enumerate()
             .filter(|(_, rule)| rule.needs.met_by(facts))
-            .filter_map(|(number, rule)| Some((number, rule, form(rule)?)));
-        let Some(first) = possible.next() else { return };
-        if !any.is_some_and(|any| any.is_match(text)) {
-            return;
-        }
-        for (number, rule, regex) in std::iter::once(first).chain(possible) {
-            rule.find(regex, text, |range| hits.push(Hit { range, rule: number }));
-        }
+            .filter_map(move |(number, rule)| {
+                Some(Possible {
+                    number,
+                    rule,
+                    regex: form(rule)?,
+                })
+            })
+    }
+}
+
+/// A form of a rule that a text may have.
+struct Possible<'a> {
+    number: usize,
+    rule: &'a Rule,
+    regex: &'a Regex,
+}
+
+impl Possible<'_> {
+    fn find(&self, text: &[u8], hits: &mut Hits) {
+        self.rule.find(self.regex, text, |range| {
+            hits.push(Hit {
+                range,
+                rule: self.number,
+            });
+        });
     }
 }
 
@@ -230,6 +250,10 @@ impl Rule {
                 }
                 None => verify::next_start(self.detector, text, found.start()),
             };
+            // No form of ours is empty.
+            if at >= text.len() && !earliest {
+                break;
+            }
         }
     }
 }
@@ -253,9 +277,6 @@ fn custom(regex: &Regex, text: &[u8], found: Range<usize>) -> Range<usize> {
 
 /// Sorts, and joins what overlaps, so that nothing of a hit stays because another began within it.
 fn in_order(mut hits: Hits) -> Hits {
-    if hits.len() < 2 {
-        return hits;
-    }
     hits.sort_unstable_by_key(|hit| (hit.range.start, hit.rule));
     let mut joined = Hits::new();
     for hit in hits {

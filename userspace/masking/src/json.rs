@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::{BufMut as _, BytesMut};
 
-use crate::Detection;
+use crate::{Detection, body::json::plain::plain};
 
 /// Looks into a document and, if there are hits, appends it with these replaced. A hit in a string is replaced there; a
 /// number with a hit becomes a string. `None`, with nothing appended, if a hit crosses the bounds of a string, where no
@@ -103,7 +103,14 @@ pub(crate) fn put_json_string(text: &[u8], out: &mut BytesMut) {
 /// Appends a text as the inside of a JSON string.
 pub(crate) fn put_json_characters(text: &[u8], out: &mut BytesMut) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in text {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at_checked(plain(rest)).unwrap_or((rest, &[]));
+        out.put_slice(run);
+        let Some((byte, after)) = after.split_first() else {
+            return;
+        };
+        rest = after;
         match byte {
             b'"' | b'\\' => out.put_slice(&[b'\\', *byte]),
             b'\n' => out.put_slice(b"\\n"),

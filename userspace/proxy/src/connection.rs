@@ -169,11 +169,12 @@ impl Proxy {
         if connection.identity.refusal.is_some() {
             return self.turn_away(stream, &connection).await;
         }
+        // Each in memory of its own: an idle session of one protocol is not to take the room of another's.
         match connection.service.protocol {
-            Protocol::Postgres => crate::postgres::serve(self, stream, connection).await,
-            Protocol::Mysql => crate::mysql::serve(self, stream, connection).await,
-            Protocol::Opaque => crate::opaque::serve(self, stream, connection).await,
-            Protocol::Http => crate::http::serve(self, stream, connection).await,
+            Protocol::Postgres => Box::pin(crate::postgres::serve(self, stream, connection)).await,
+            Protocol::Mysql => Box::pin(crate::mysql::serve(self, stream, connection)).await,
+            Protocol::Opaque => Box::pin(crate::opaque::serve(self, stream, connection)).await,
+            Protocol::Http => Box::pin(crate::http::serve(self, stream, connection)).await,
         }
     }
 

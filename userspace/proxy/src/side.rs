@@ -79,7 +79,11 @@ impl Side {
 
     /// Reads once; true if there was something, the end included.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        if self.ended || self.stream.is_idle(cx) {
+        if self.ended {
+            return Ok(false);
+        }
+        if self.stream.is_idle(cx) {
+            self.trim();
             return Ok(false);
         }
         self.input.reserve(self.read_size);

@@ -79,11 +79,15 @@ impl Stream {
         }
     }
 
-    /// Whether nothing can be read right now: a plain socket is asked before a buffer is made for it.
+    /// Whether nothing can be read right now: the socket is asked before a buffer is made for it.
     pub(crate) fn is_idle(&self, cx: &mut Context<'_>) -> bool {
         match self {
             Self::Plain(stream) => stream.poll_read_ready(cx).is_pending(),
-            Self::Tls(_) => false,
+            Self::Tls(secured) => {
+                // TLS has decrypted all that came, and wants more only once that is taken, and not after the end.
+                let (socket, connection) = secured.stream.get_ref();
+                connection.wants_read() && socket.poll_read_ready(cx).is_pending()
+            }
         }
     }
 }

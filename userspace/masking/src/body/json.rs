@@ -9,9 +9,12 @@ use super::{
 };
 use crate::Mask;
 use run::Run;
+use steps::Steps;
 use string::Scan;
 
+pub(crate) mod plain;
 mod run;
+mod steps;
 mod string;
 mod strings;
 mod value;
@@ -34,7 +37,8 @@ pub(super) struct Reader {
     /// What a document begins with.
     root: Member,
     places: Vec<Place>,
-    /// The names of the members that the next byte is in, as they read: the ends of long ones.
+    steps: Steps,
+    /// The names of the members that the next byte is in, as they read: the ends of long ones. Kept for detectors only.
     names: Vec<u8>,
     /// A token whose end is still to come: raw, without its first quote.
     token: Vec<u8>,
@@ -82,11 +86,11 @@ struct Member {
     /// Where in the reader's places its own begin; they end with the stack.
     places: usize,
     /// How many.
-    count: usize,
-    mask: Option<Number>,
-    /// Where in the names its own begins, and how long it is.
+    count: u32,
+    /// How long its name is, and where in the names it begins.
+    length: u32,
     name: usize,
-    length: usize,
+    mask: Option<Number>,
 }
 
 /// What becomes of a string whose end is still to come.
@@ -115,7 +119,7 @@ impl Reader {
     /// A document that stands somewhere in another: a part of a form.
     pub(super) fn within(many: bool, places: &[Place], mask: Option<Number>) -> Self {
         let root = Member {
-            count: places.len(),
+            count: places.len() as u32,
             mask,
             ..Member::default()
         };
@@ -128,6 +132,7 @@ impl Reader {
             value: root,
             root,
             places: places.to_vec(),
+            steps: Steps::default(),
             names: Vec::new(),
             token: Vec::new(),
             scan: Scan::default(),
@@ -161,6 +166,12 @@ impl Reader {
         let mut at = 0;
         while let Some(&byte) = input.get(at) {
             at = match self.state {
+                State::FirstName | State::Name if byte == b'"' => self.begin_name(scope, &mut run, at)?,
+                State::AfterValue if byte == b',' => {
+                    self.state = self.after_comma();
+                    at + 1
+                }
+                State::Value | State::FirstElement if byte == b'"' => self.begin_string(scope, &mut run, at),
                 State::InName | State::InString => self.string(scope, &mut run, at)?,
                 State::InWord => self.word(scope, &mut run, at)?,
                 State::Between if byte == 0x1e && self.many => {
@@ -171,15 +182,9 @@ impl Reader {
                     self.separated |= byte == b'\n' && self.many;
                     at + 1
                 }
-                _ => {
-                    self.structure(scope, &mut run, at, byte)
-                        .map_err(|what| what.at(self.before + at as u64))?;
-                    match self.state {
-                        // A word's first byte is part of it.
-                        State::InWord => at,
-                        _ => at + 1,
-                    }
-                }
+                _ => self
+                    .structure(scope, &mut run, at, byte)
+                    .map_err(|what| what.at(self.before + at as u64))?,
             };
         }
         run.flush(input.len());
@@ -203,14 +208,14 @@ impl Reader {
         }
     }
 
-    /// A byte outside of tokens.
+    /// A byte outside of tokens; the place after what was read.
     fn structure(
         &mut self,
         scope: &mut Scope<'_>,
         run: &mut Run<'_>,
         at: usize,
         byte: u8,
-    ) -> Result<(), Wrong> {
+    ) -> Result<usize, Wrong> {
         match (self.state, byte) {
             (State::Between, _) if !self.separated => {
                 return Err(Wrong::Syntax("something after the document"));
@@ -221,21 +226,9 @@ impl Reader {
                     self.separated = false;
                     self.value = self.root;
                 }
-                self.begin_value(scope, run, at, byte)?;
-            }
-            (State::FirstName | State::Name, b'"') => {
-                self.scan = Scan::default();
-                self.fate = Fate::Hold;
-                self.state = State::InName;
+                return self.begin_value(scope, run, at, byte);
             }
             (State::Colon, b':') => self.state = State::Value,
-            (State::AfterValue, b',') => {
-                self.state = if self.frames.last().is_some_and(|frame| frame.is_object) {
-                    State::Name
-                } else {
-                    State::Value
-                };
-            }
             (State::AfterValue, b']' | b'}')
                 if self
                     .frames
@@ -248,7 +241,15 @@ impl Reader {
             (State::Colon, _) => return Err(Wrong::Syntax("no colon after a name")),
             _ => return Err(Wrong::Syntax("no comma or end after a value")),
         }
-        Ok(())
+        Ok(at + 1)
+    }
+
+    fn after_comma(&self) -> State {
+        if self.frames.last().is_some_and(|frame| frame.is_object) {
+            State::Name
+        } else {
+            State::Value
+        }
     }
 
     fn begin_value(
@@ -257,7 +258,7 @@ impl Reader {
         run: &mut Run<'_>,
         at: usize,
         byte: u8,
-    ) -> Result<(), Wrong> {
+    ) -> Result<usize, Wrong> {
         match byte {
             b'{' | b'[' => {
                 if self.frames.len() >= scope.limits.depth {
@@ -275,26 +276,16 @@ impl Reader {
                     State::FirstElement
                 };
             }
-            b'"' => {
-                self.scan = Scan::default();
-                let reads = |(mask, _): (&Mask, &str)| mask.reads_value();
-                self.fate = match self.treatment(scope) {
-                    Some(mask) if reads(mask) => Fate::Hold,
-                    Some(_) => Fate::Drop,
-                    None if scope.plan.detection().is_some() || scope.plan.names_values() => Fate::Hold,
-                    None => Fate::Pass,
-                };
-                if matches!(self.fate, Fate::Drop) {
-                    run.flush(at);
-                    run.from = at + 1;
-                }
-                self.state = State::InString;
+            b'"' => return Ok(self.begin_string(scope, run, at)),
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => {
+                self.state = State::InWord;
+                // Its first byte is part of it.
+                return Ok(at);
             }
-            b'-' | b'0'..=b'9' | b'a'..=b'z' => self.state = State::InWord,
             0xef if self.before == 0 && at == 0 => return Err(Wrong::Syntax("a byte order mark")),
             _ => return Err(Wrong::Syntax("no value where one must be")),
         }
-        Ok(())
+        Ok(at + 1)
     }
 
     /// The mask on the next value, and its label.
@@ -331,7 +322,7 @@ impl Reader {
         let Member { name, length, .. } = self.value;
         if length > 0 {
             self.context.push(b'"');
-            let name = self.names.get(name..name + length).unwrap_or_default();
+            let name = self.names.get(name..name + length as usize).unwrap_or_default();
             self.context.extend_from_slice(name);
             self.context.extend_from_slice(b"\": ");
         }

@@ -31,6 +31,8 @@ use crate::{Proxy, now};
 
 /// Bytes waiting for a slow side at which the other is no longer read. Bodies that are masked hold some besides.
 const HIGH: usize = 128 << 10;
+/// Bytes of the service's that go on in one turn, if they are there already.
+const GATHERED: usize = 64 << 10;
 /// What a client may send ahead while its request is answered, in bytes: enough to see that it is gone.
 const AHEAD: usize = 64 << 10;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -230,8 +232,10 @@ impl One<'_> {
             if let Some(server) = server.as_deref_mut() {
                 moved |= server.poll_write(cx)?;
                 taken = server.output.len() < HIGH;
-                if room && server.input.len() < HIGH {
-                    moved |= server.poll_read(cx)?;
+                if room && server.input.len() < HIGH && server.poll_read(cx)? {
+                    moved = true;
+                    // TLS gives a record at a time, and each turn costs frames of its own and a write.
+                    while server.input.len() < GATHERED && server.poll_read(cx)? {}
                 }
             }
             if taken && client.input.len() < most {

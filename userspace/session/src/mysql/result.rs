@@ -298,8 +298,9 @@ impl Plan {
         let row = TextRow::parse(payload, self.columns.len())?;
         let mut writer = TextRowWriter::new(sequence, out);
         let mut copied = 0;
+        let mut shown = BytesMut::new();
         for (cell, plan) in row.located().zip(&self.columns) {
-            let mut shown = BytesMut::new();
+            shown.clear();
             let change = show(plan, cell.value, &mut shown);
             if change == Change::None {
                 continue;
@@ -321,10 +322,10 @@ impl Plan {
     ) -> Result<(), WireError> {
         let row = BinaryRow::parse(payload, &self.kinds)?;
         let mut writer = BinaryRowWriter::new(self.columns.len(), sequence, out);
-        let mut text = BytesMut::new();
+        let (mut text, mut shown) = (BytesMut::new(), BytesMut::new());
         for ((value, range), plan) in row.located().zip(&self.columns) {
             let mut change = Change::None;
-            let mut shown = BytesMut::new();
+            shown.clear();
             if !matches!(plan.treatment, Treatment::Pass) || plan.asked || plan.subject.is_some() {
                 text.clear();
                 let given = match value {

@@ -1,5 +1,7 @@
 //! The inside of a JSON string, checked in any cut (RFC 8259, 7).
 
+use super::plain::plain;
+
 /// Where in a string the next byte stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
@@ -28,6 +30,12 @@ impl Scan {
     /// Where the closing quote is; `None` if it is still to come.
     pub(super) fn end(&mut self, input: &[u8]) -> Result<Option<usize>, &'static str> {
         let mut at = 0;
+        if self.escape == Escape::None && self.utf8.is_complete() {
+            at = plain(input);
+            if input.get(at) == Some(&b'"') {
+                return Ok(Some(at));
+            }
+        }
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             if self.escape != Escape::None {
                 self.escape(rest.first().copied().unwrap_or_default())?;

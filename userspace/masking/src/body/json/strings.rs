@@ -4,10 +4,13 @@ use bytes::{BufMut as _, BytesMut};
 
 use super::{
     Fate, KEPT, MOST_INNER, Member, NAME, Reader, State, Wrong, inner_document,
+    plain::plain,
     run::{Run, Token},
+    string::Scan,
     value,
 };
 use crate::{
+    Mask,
     body::{
         BodyError, Scope,
         search::{self, Window, Writing},
@@ -18,6 +21,65 @@ use crate::{
 };
 
 impl Reader {
+    /// A name begins with the quote at that place of the input; the place after what was read.
+    pub(super) fn begin_name(
+        &mut self,
+        scope: &mut Scope<'_>,
+        run: &mut Run<'_>,
+        at: usize,
+    ) -> Result<usize, BodyError> {
+        let start = at + 1;
+        let Some(raw) = whole(run.input, start, scope.limits.value) else {
+            self.scan = Scan::default();
+            self.fate = Fate::Hold;
+            self.state = State::InName;
+            return Ok(start);
+        };
+        let after = start + raw.len() + 1;
+        let token = Token {
+            at: start,
+            raw,
+            is_held: false,
+        };
+        self.end_name(scope, run, token, raw)?;
+        if run.input.get(after) == Some(&b':') {
+            self.state = State::Value;
+            return Ok(after + 1);
+        }
+        Ok(after)
+    }
+
+    /// A value that is a string begins with the quote at that place of the input; the place after what was read.
+    pub(super) fn begin_string(&mut self, scope: &mut Scope<'_>, run: &mut Run<'_>, at: usize) -> usize {
+        let start = at + 1;
+        let treatment = self.treatment(scope);
+        let fate = match treatment {
+            Some((mask, _)) if mask.reads_value() => Fate::Hold,
+            Some(_) => Fate::Drop,
+            None if scope.plan.detection().is_some() || scope.plan.names_values() => Fate::Hold,
+            None => Fate::Pass,
+        };
+        if matches!(fate, Fate::Hold)
+            && let Some(raw) = whole(run.input, start, scope.limits.value)
+        {
+            let token = Token {
+                at: start,
+                raw,
+                is_held: false,
+            };
+            self.end_held(scope, run, token, treatment, None);
+            return start + raw.len() + 1;
+        }
+        if matches!(fate, Fate::Drop) {
+            run.flush(at);
+            run.from = start;
+        }
+        self.fate = fate;
+        self.scan = Scan::default();
+        self.state = State::InString;
+        start
+    }
+
     /// Goes on in a string from that place of the input; the place after what was read.
     pub(super) fn string(
         &mut self,
@@ -42,11 +104,7 @@ impl Reader {
                 raw: part,
                 is_held: false,
             };
-            if self.state == State::InName {
-                self.end_name(scope, run, token)?;
-            } else {
-                self.end_held(scope, run, token);
-            }
+            self.end_whole(scope, run, token)?;
             return Ok(at + part.len() + 1);
         }
         if matches!(self.fate, Fate::Hold) {
@@ -82,11 +140,7 @@ impl Reader {
                 raw: &held,
                 is_held: true,
             };
-            if self.state == State::InName {
-                self.end_name(scope, run, token)?;
-            } else {
-                self.end_held(scope, run, token);
-            }
+            self.end_whole(scope, run, token)?;
             held.clear();
             held.shrink_to(KEPT);
             self.token = held;
@@ -126,71 +180,114 @@ impl Reader {
         Ok(())
     }
 
-    /// A name is whole.
+    /// A string that is held is whole, escapes and all.
+    fn end_whole(
+        &mut self,
+        scope: &mut Scope<'_>,
+        run: &mut Run<'_>,
+        token: Token<'_>,
+    ) -> Result<(), BodyError> {
+        let view = memchr::memchr(b'\\', token.raw).map(|_| View::of(token.raw));
+        if self.state == State::InName {
+            let name = view.as_ref().map_or(token.raw, |view| &view.text);
+            return self.end_name(scope, run, token, name);
+        }
+        let treatment = self.treatment(scope);
+        self.end_held(scope, run, token, treatment, view.as_ref());
+        Ok(())
+    }
+
+    /// A name is whole, and reads so.
     fn end_name(
         &mut self,
         scope: &mut Scope<'_>,
         run: &mut Run<'_>,
         token: Token<'_>,
+        name: &[u8],
     ) -> Result<(), BodyError> {
         let raw = token.raw;
         self.state = State::Colon;
         let Some(frame) = self.frames.last() else {
             return Err(Wrong::Syntax("a name outside of an object").at(self.before));
         };
-        let view = memchr::memchr(b'\\', raw).map(|_| View::of(raw));
-        let name = view.as_ref().map_or(raw, |view| &view.text);
         self.places.truncate(frame.places);
         self.names.truncate(frame.names);
         let Member {
             places, count, mask, ..
         } = frame.member;
-        let mut next = Vec::new();
-        let from = self.places.get(places..places + count).unwrap_or_default();
-        let own = scope.plan.step(from, name, &mut next);
+        let from = self
+            .places
+            .get(places..places + count as usize)
+            .unwrap_or_default();
+        let step = self.steps.step(scope.plan, from, name);
+        let is_clean = step.is_clean;
         self.value = Member {
             places: self.places.len(),
-            count: next.len(),
-            mask: first(own, mask),
-            name: self.names.len(),
-            length: name.len().min(NAME),
+            count: step.places.len() as u32,
+            mask: first(step.mask, mask),
+            name: 0,
+            length: 0,
         };
-        self.places.append(&mut next);
+        if !step.places.is_empty() {
+            self.places.extend_from_slice(step.places);
+        }
+        let Some(detection) = scope.plan.detection() else {
+            run.put(token, None);
+            return Ok(());
+        };
+        self.value.name = self.names.len();
+        self.value.length = name.len().min(NAME) as u32;
         self.names
             .extend_from_slice(name.get(name.len().saturating_sub(NAME)..).unwrap_or_default());
+        if is_clean {
+            run.put(token, None);
+            return Ok(());
+        }
         let mut shown = std::mem::take(&mut self.shown);
         shown.clear();
-        let is_found = scope.plan.detection().is_some_and(|detection| {
-            search::whole(
-                detection,
-                b"\"",
-                raw,
-                Writing::Json,
-                &mut self.scratch,
-                &mut shown,
-                scope.tally,
-            )
-        });
+        let is_found = search::whole(
+            detection,
+            b"\"",
+            raw,
+            Writing::Json,
+            &mut self.scratch,
+            &mut shown,
+            scope.tally,
+        );
+        // Somebody else's answer may be another next time.
+        if !is_found && !detection.is_consulting() {
+            self.steps.mark_clean();
+        }
         run.put(token, is_found.then_some(&shown[..]));
         self.shown = shown;
         Ok(())
     }
 
     /// A string that is masked or searched is whole.
-    fn end_held(&mut self, scope: &mut Scope<'_>, run: &mut Run<'_>, token: Token<'_>) {
+    fn end_held(
+        &mut self,
+        scope: &mut Scope<'_>,
+        run: &mut Run<'_>,
+        token: Token<'_>,
+        treatment: Option<(&Mask, &str)>,
+        view: Option<&View>,
+    ) {
         let raw = token.raw;
         scope.tally.values += 1;
+        if treatment.is_none() && scope.plan.detection().is_none() && !begins_document(raw) {
+            run.put(token, None);
+            return self.end_value();
+        }
         let mut shown = std::mem::take(&mut self.shown);
         shown.clear();
-        let is_changed = if let Some((mask, label)) = self.treatment(scope) {
-            let view = memchr::memchr(b'\\', raw).map(|_| View::of(raw));
+        let is_changed = if let Some((mask, label)) = treatment {
             // The quotes around it are there already; a mask that reads a value shows a string.
-            let text = view.as_ref().map_or(raw, |view| &view.text);
+            let text = view.map_or(raw, |view| &view.text);
             value::put_characters(mask, text, &mut shown);
             scope.collect(label, Some(text));
             scope.tally.mask(label);
             true
-        } else if let Some(is_changed) = self.end_document(scope, raw, &mut shown) {
+        } else if let Some(is_changed) = self.end_document(scope, raw, view, &mut shown) {
             is_changed
         } else if let Some(detection) = scope.plan.detection() {
             self.put_context(true);
@@ -212,12 +309,17 @@ impl Reader {
     }
 
     /// A string that is a document itself, as tools of MCP answer: masked as one. `None` if it is none; whether it was changed.
-    fn end_document(&mut self, scope: &mut Scope<'_>, raw: &[u8], shown: &mut BytesMut) -> Option<bool> {
+    fn end_document(
+        &mut self,
+        scope: &mut Scope<'_>,
+        raw: &[u8],
+        view: Option<&View>,
+        shown: &mut BytesMut,
+    ) -> Option<bool> {
         if !scope.plan.names_values() || self.inner >= MOST_INNER || !begins_document(raw) {
             return None;
         }
-        let view = memchr::memchr(b'\\', raw).map(|_| View::of(raw));
-        let text = view.as_ref().map_or(raw, |view| &view.text);
+        let text = view.map_or(raw, |view| &view.text);
         let mut masked = BytesMut::new();
         if !inner_document(scope, self.inner, text, &mut masked) {
             return None;
@@ -260,6 +362,13 @@ impl Reader {
         self.fate = Fate::Pass;
         self.end_value();
     }
+}
+
+/// The string of one piece that begins at a place of the input and has nothing but itself in it: no escapes, nothing beyond ASCII.
+fn whole(input: &[u8], start: usize, most: usize) -> Option<&[u8]> {
+    let rest = input.get(start..)?;
+    let length = plain(rest);
+    (rest.get(length) == Some(&b'"') && length <= most).then(|| rest.get(..length))?
 }
 
 /// Whether what a string begins with could begin an object or array, escapes for space included.

@@ -4,6 +4,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use crate::{
     Mask,
+    body::json,
     calendar::Date,
     json::put_json_characters,
     plain::{self, put},
@@ -13,7 +14,7 @@ use crate::{
 
 /// Appends what is shown of a string, with its quotes.
 pub(super) fn put_string(mask: &Mask, text: &[u8], out: &mut BytesMut) {
-    if *mask == Mask::Null {
+    if matches!(mask, Mask::Null) {
         return out.put_slice(b"null");
     }
     out.put_u8(b'"');
@@ -23,11 +24,16 @@ pub(super) fn put_string(mask: &Mask, text: &[u8], out: &mut BytesMut) {
 
 /// Appends what a mask that is not null shows of a string, without quotes.
 pub(super) fn put_characters(mask: &Mask, text: &[u8], out: &mut BytesMut) {
-    let mut shown = BytesMut::new();
-    if put_instant(mask, text, &mut shown).is_none() {
-        plain::mask(mask, text, &mut shown);
+    let start = out.len();
+    if put_instant(mask, text, out).is_none() {
+        out.truncate(start);
+        plain::mask(mask, text, out);
     }
-    put_json_characters(&shown, out);
+    let is_plain = |shown: &[u8]| json::plain::plain(shown) == shown.len();
+    if !out.get(start..).is_some_and(is_plain) {
+        let shown = out.split_off(start);
+        put_json_characters(&shown, out);
+    }
 }
 
 /// A date with a time (RFC 3339) is moved or made coarser as a database's timestamp is. `None` for anything else.
@@ -108,6 +114,11 @@ impl Readable for Number<'_> {
     fn document(&self) -> Option<&[u8]> {
         None
     }
+}
+
+/// Whether a word is a value (RFC 8259, 3).
+pub(super) fn is_word(word: &[u8]) -> bool {
+    matches!(word, b"null" | b"true" | b"false") || is_number(word)
 }
 
 /// Whether a word is a number (RFC 8259, 6).

@@ -48,8 +48,16 @@ impl Reader {
         length: usize,
     ) -> Result<(), BodyError> {
         scope.tally.values += 1;
-        let mut held = std::mem::take(&mut self.token);
         let part = run.input.get(at..at + length).unwrap_or_default();
+        if self.token.is_empty()
+            && self.treatment(scope).is_none()
+            && scope.plan.detection().is_none()
+            && value::is_word(part)
+        {
+            self.end_value();
+            return Ok(());
+        }
+        let mut held = std::mem::take(&mut self.token);
         let token = if held.is_empty() {
             Token {
                 at,
