@@ -11,7 +11,6 @@ mod enrolment;
 mod events;
 mod existing;
 mod fleet;
-mod footprint;
 mod heart;
 mod issuers;
 mod judge;
@@ -165,7 +164,6 @@ async fn run(config: &Path, settings: Settings, policies: PolicySet, sandbox: Sa
     tasks.spawn(Arc::clone(&grants).keep());
     webhooks(&settings, &desk, noticed, &mut tasks).await?;
     tasks.spawn(heart::keep(programs, Arc::clone(&workers)));
-    tasks.spawn(footprint::keep());
     let away = fleet.start(&settings, &audit, &mut tasks).await?;
     metrics::serve(&settings, counts, &audit, &live, away.clone(), &mut tasks).await?;
     if let Some(oidc) = oidc {

@@ -1,13 +1,12 @@
 //! The few kernel calls that no dependency wraps.
 #![allow(
     unsafe_code,
-    reason = "raw bpf(), getsockopt() and madvise(); every block says why it is sound"
+    reason = "raw bpf() and getsockopt(); every block says why it is sound"
 )]
 
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -123,18 +122,6 @@ pub fn netns_cookie(socket: impl AsFd) -> io::Result<u64> {
     };
     if result == 0 {
         Ok(cookie)
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// Unmaps the pages of these addresses: MADV_DONTNEED. They must be mapped privately from a file, and none may have been written.
-pub(crate) fn forget_pages(range: Range<usize>) -> io::Result<()> {
-    let start = std::ptr::without_provenance_mut(range.start);
-    // SAFETY: pages that nobody wrote to are the file's, and are mapped again with the same bytes when they are touched.
-    let result = unsafe { libc::madvise(start, range.len(), libc::MADV_DONTNEED) };
-    if result == 0 {
-        Ok(())
     } else {
         Err(io::Error::last_os_error())
     }
