@@ -168,10 +168,13 @@ fn measure(binary: &Path, load: PathBuf, plan: &Plan, cleanup: &Cleanup) -> Resu
         .kernel
         .then(|| kernel::measure(binary, &servers, plan.rounds, cleanup))
     {
-        Some(measured) => measured?.unwrap_or_else(|why| {
-            ui::warn(&format!("the kernel's side can't be measured: {why}"));
-            Vec::new()
-        }),
+        // What was measured before is not thrown away for it.
+        Some(measured) => measured
+            .unwrap_or_else(|error| Err(format!("{error:#}")))
+            .unwrap_or_else(|why| {
+                ui::warn(&format!("the kernel's side can't be measured: {why}"));
+                Vec::new()
+            }),
         None => Vec::new(),
     };
     let machine = Machine::here(&servers, sync_us, load_average)?;

@@ -6,7 +6,7 @@
 //! `DISCARD ALL` (PostgreSQL documentation, "DISCARD"), which takes back settings, roles, prepared statements, cursors, temporary tables,
 //! advisory locks, LISTEN and what sequences remember. Global variables of procedural languages stay, which is why nobody else is given it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use interdict_session::Secret;
 use interdict_session::postgres::login::{Greeting, Reset};
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::connection::Connection;
@@ -32,8 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST: usize = 64;
 
 thread_local! {
-    /// What this session thread keeps: a socket belongs to the runtime that it was made on.
+    /// What this session thread keeps, the oldest first: a socket belongs to the runtime that it was made on.
     static SESSIONS: RefCell<Vec<Idle>> = const { RefCell::new(Vec::new()) };
+    /// Whether a task of this thread looks after them.
+    static SWEEPS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How many sessions are kept, by all threads together.
@@ -94,9 +97,19 @@ pub(crate) struct Keep {
 
 /// A session without a client.
 struct Idle {
-    number: u64,
+    since: Instant,
     server: Stream,
     keep: Keep,
+    _place: Place,
+}
+
+/// One of the places that there are for sessions; free again when it is let go of.
+struct Place(Warm);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Keep {
@@ -121,34 +134,28 @@ impl Keep {
 
     /// Puts the session in order and keeps it for a while. Nothing waits for it.
     pub(crate) fn give(self, mut server: Stream) {
-        if !self.warm.enter() {
-            return;
-        }
+        let Some(place) = self.warm.place() else { return };
         tokio::spawn(async move {
-            let warm = self.warm.clone();
             let reset = tokio::time::timeout(PATIENCE, reset(&mut server)).await;
-            if matches!(reset, Ok(Ok(())))
-                && let Some(number) = put(server, self)
-            {
-                tokio::time::sleep(KEPT).await;
-                // It may have been taken long ago.
-                drop(remove(|idle| idle.number == number));
+            if matches!(reset, Ok(Ok(()))) {
+                put(Idle {
+                    since: Instant::now(),
+                    server,
+                    keep: self,
+                    _place: place,
+                });
             }
-            warm.leave();
         });
     }
 }
 
 impl Warm {
-    fn enter(&self) -> bool {
+    fn place(&self) -> Option<Place> {
         let one_more = |kept| (kept < MOST).then_some(kept + 1);
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .is_ok()
-    }
-
-    fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+            .ok()
+            .map(|_| Place(self.clone()))
     }
 }
 
@@ -169,16 +176,28 @@ pub(crate) async fn take(
     }
 }
 
-fn put(server: Stream, keep: Keep) -> Option<u64> {
+/// Keeps a session, unless there are enough for its owner.
+fn put(idle: Idle) {
     SESSIONS.with_borrow_mut(|sessions| {
-        let alike = sessions.iter().filter(|idle| idle.keep.owner.is(&keep.owner));
-        if alike.count() >= keep.most {
-            return None;
+        let alike = sessions
+            .iter()
+            .filter(|other| other.keep.owner.is(&idle.keep.owner));
+        if alike.count() < idle.keep.most {
+            sessions.push(idle);
         }
-        let number = sessions.last().map_or(0, |last| last.number).wrapping_add(1);
-        sessions.push(Idle { number, server, keep });
-        Some(number)
-    })
+    });
+    if !SWEEPS.replace(true) {
+        tokio::spawn(sweep());
+    }
+}
+
+/// Lets go of sessions whose time is over, until there are none.
+async fn sweep() {
+    while let Some(oldest) = SESSIONS.with_borrow(|sessions| sessions.first().map(|idle| idle.since)) {
+        tokio::time::sleep_until(oldest + KEPT).await;
+        SESSIONS.with_borrow_mut(|sessions| sessions.retain(|idle| idle.since.elapsed() < KEPT));
+    }
+    SWEEPS.set(false);
 }
 
 /// The newest first: what the server still has at hand.

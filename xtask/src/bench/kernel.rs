@@ -189,14 +189,14 @@ fn listen() -> Result<u16> {
 
 fn redirect(from: u16, to: u16) -> Result<()> {
     let rules = format!(
-        "table ip {TABLE} {{ chain output {{ type nat hook output priority -100; ip daddr 127.0.0.1 tcp dport {from} redirect to :{to}; }} }}"
+        "table ip {TABLE} {{\nchain output {{\ntype nat hook output priority -100;\nip daddr 127.0.0.1 tcp dport {from} redirect to :{to}\n}}\n}}\n"
     );
     ui::output(Command::new("nft").arg(rules)).map(drop)
 }
 
 fn forget_rules() -> Result<()> {
     // Made first, so that what is not there is no error.
-    let rules = format!("table ip {TABLE} {{}}; delete table ip {TABLE}");
+    let rules = format!("table ip {TABLE} {{}}\ndelete table ip {TABLE}\n");
     ui::output(Command::new("nft").arg(rules)).map(drop)
 }
 

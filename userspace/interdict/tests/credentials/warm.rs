@@ -60,6 +60,26 @@ fn the_next_client_gets_the_same_process_with_and_without_tls() {
     }
 }
 
+/// More than there are places: each is free again once its session has a client.
+#[test]
+fn a_storm_of_clients_goes_by_a_few_processes() {
+    let server = server("trust");
+    let stage = warm(&server);
+    let storm = |_| {
+        let port = stage.port;
+        std::thread::spawn(move || {
+            let one = |_| shown(&agent(port, CLINIC, None, PID));
+            (0..30).map(one).collect::<BTreeSet<_>>()
+        })
+    };
+    let clients: Vec<_> = (0..4).map(storm).collect();
+    let had: BTreeSet<String> = clients
+        .into_iter()
+        .flat_map(|client| client.join().unwrap())
+        .collect();
+    assert!(had.len() < 40, "{} processes for 120 clients", had.len());
+}
+
 #[test]
 fn nobody_keeps_sessions_unasked() {
     let server = server("trust");
