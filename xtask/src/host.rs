@@ -10,6 +10,9 @@ use anyhow::{Result, bail};
 
 use crate::{cgroup, ui};
 
+/// Where a daemon of this host keeps what outlives it.
+const PINS: &str = "/sys/fs/bpf/interdict";
+
 /// Whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| effective_uid(&status) == Some(0))
@@ -90,9 +93,41 @@ pub(crate) fn kernel_refuses() -> Option<String> {
     }
 }
 
+/// Why a daemon of our own can't redirect here, and be removed again, without touching somebody else's; None if it can.
+pub(crate) fn redirect_refuses() -> Option<String> {
+    kernel_refuses().or_else(|| {
+        pinned(Path::new(PINS)).then(|| {
+            format!("interdict is at work on this host already ({PINS}); `interdict detach` would end that")
+        })
+    })
+}
+
+/// Whether anything is pinned below a folder; folders alone are what a removal may leave.
+fn pinned(directory: &Path) -> bool {
+    fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| {
+            let path = entry.path();
+            if path.is_dir() { pinned(&path) } else { true }
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_folders_are_no_pins() -> Result<()> {
+        let place = tempfile::tempdir()?;
+        assert!(!pinned(&place.path().join("missing")));
+        fs::create_dir_all(place.path().join("v1/links"))?;
+        assert!(!pinned(place.path()));
+        fs::write(place.path().join("v1/links/connect4"), "")?;
+        assert!(pinned(place.path()));
+        Ok(())
+    }
 
     #[test]
     fn the_effective_uid_is_the_second_number() {

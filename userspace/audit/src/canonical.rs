@@ -9,7 +9,7 @@ use crate::table::Table;
 use crate::value::{Hash, Name, Value};
 
 /// What the encoding starts with. The digit is the version.
-pub(crate) const PREFIX: &[u8] = b"interdict-audit-row-1\0";
+const PREFIX: &[u8] = b"interdict-audit-row-1\0";
 
 /// What the first row of a table has for `previous_hash`.
 pub(crate) const GENESIS: Hash = [0; 32];
@@ -48,28 +48,37 @@ pub(crate) fn text(value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(value.as_bytes());
 }
 
-/// Names with values: nulls left out, ascending by the bytes of the name, the count in front.
-fn begin(table: &str, out: &mut Vec<u8>) {
+/// What every row's bytes begin with. `out` is overwritten.
+pub(crate) fn begin(table: &str, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(PREFIX);
     text(table, out);
 }
 
-/// Entries that are in the order of their names already.
-fn ordered_fields<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
+/// What `write` appends, with the number in front that it gives: how many there were is known behind them.
+pub(crate) fn counted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> u32) {
     let place = out.len();
     length(0, out);
-    let mut count: u32 = 0;
-    for (name, value) in entries.filter(|(_, value)| **value != Value::Null) {
-        count = count.saturating_add(1);
-        text(name, out);
-        cell(value, out);
-    }
+    let count = write(out);
     if let Some(room) = out.get_mut(place..).and_then(|rest| rest.first_chunk_mut::<4>()) {
         *room = count.to_be_bytes();
     }
 }
 
+/// Entries that are in the order of their names already; nulls are left out.
+fn ordered_fields<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
+    counted(out, |out| {
+        let mut count: u32 = 0;
+        for (name, value) in entries.filter(|(_, value)| **value != Value::Null) {
+            count = count.saturating_add(1);
+            text(name, out);
+            cell(value, out);
+        }
+        count
+    });
+}
+
+/// Names with values: nulls left out, ascending by the bytes of the name, the count in front.
 fn fields(entries: &[(Name, Value)], out: &mut Vec<u8>) {
     if entries.is_sorted_by_key(|(name, _)| name) {
         ordered_fields(entries.iter().map(|(name, value)| (&**name, value)), out);

@@ -69,13 +69,13 @@ pub(super) fn measure(
     rounds: u32,
     cleanup: &Cleanup,
 ) -> Result<Result<Vec<Connect>, String>> {
-    if let Some(why) = host::kernel_refuses() {
+    if let Some(why) = host::redirect_refuses() {
         return Ok(Err(why));
     }
     let cgroup = Cgroup::create(&format!("interdict-bench-{}", id()))?;
     let removed = cgroup.clone();
     cleanup.add("the cgroup stays", move || removed.remove());
-    cleanup.add("nftables' rules stay", || forget_rules().map(drop));
+    cleanup.add("nftables' rules stay", forget_rules);
     // What is asked for, what is elsewhere, and whither nftables redirects.
     let [asked, elsewhere, redirected] = [listen()?, listen()?, listen()?];
     let home = servers.place.join("interdict-kernel");
@@ -94,28 +94,32 @@ pub(super) fn measure(
     let mut rounds_of = Case::ALL.map(|case| (case, Vec::new()));
     for _ in 0..rounds {
         let mut daemon: Option<Daemon> = None;
-        for (case, times) in &mut rounds_of {
-            let port = match case {
-                Case::Nothing | Case::Nftables | Case::Redirected => asked,
-                Case::Outside | Case::Elsewhere => elsewhere,
-            };
-            if *case == Case::Nftables {
-                redirect(asked, redirected)?;
+        let mut round = || {
+            for (case, times) in &mut rounds_of {
+                let port = match case {
+                    Case::Nothing | Case::Nftables | Case::Redirected => asked,
+                    Case::Outside | Case::Elsewhere => elsewhere,
+                };
+                if *case == Case::Nftables {
+                    redirect(asked, redirected)?;
+                }
+                if *case == Case::Outside {
+                    daemon = Some(Daemon::start(binary, &settings, home.join("log"))?);
+                }
+                let enrolled = matches!(case, Case::Elsewhere | Case::Redirected);
+                times.push(connect(servers, enrolled.then_some(&cgroup), port)?);
+                if *case == Case::Nftables {
+                    forget_rules()?;
+                }
             }
-            if *case == Case::Outside {
-                daemon = Some(Daemon::start(binary, &settings, home.join("log"))?);
-            }
-            let enrolled = matches!(case, Case::Elsewhere | Case::Redirected);
-            times.push(connect(servers, enrolled.then_some(&cgroup), port)?);
-            if *case == Case::Nftables {
-                forget_rules()?;
-            }
-        }
-        if let Some(mut daemon) = daemon {
-            daemon.stop()?;
-        }
+            anyhow::Ok(())
+        };
+        let measured = round();
+        // Whatever came of it: what is attached would be in the way of everybody on this host.
+        let stopped = daemon.map_or(Ok(()), |mut daemon| daemon.stop());
         let mut detach = Command::new(binary);
-        ui::output(detach.args(["detach", "--force", "--config"]).arg(&settings))?;
+        let detached = ui::output(detach.args(["detach", "--force", "--config"]).arg(&settings));
+        measured.and(stopped).and(detached.map(drop))?;
     }
     spinner.finish_and_clear();
     check(binary, &home, rounds)?;

@@ -14,9 +14,6 @@ use crate::daemon::Daemon;
 use crate::workspace::Workspace;
 use crate::{host, ui};
 
-/// Where a daemon of this host keeps what outlives it.
-const PINS: &str = "/sys/fs/bpf/interdict";
-
 /// Everything is up.
 pub(super) struct Stage {
     pub(super) binary: PathBuf,
@@ -196,12 +193,7 @@ pub(super) fn place(cleanup: &Cleanup) -> Result<PathBuf> {
 /// The agents' cgroup, removed by `cleanup`; none, with a word why, where the redirect in the kernel can't be shown.
 /// `client`: who connects to a port of interdict's own then.
 pub(super) fn enrolled(client: &str, cleanup: &Cleanup) -> Result<Option<Cgroup>> {
-    let refused = host::kernel_refuses().or_else(|| {
-        pinned(Path::new(PINS)).then(|| {
-            format!("interdict is at work on this host already ({PINS}); `interdict detach` would end that")
-        })
-    });
-    if let Some(why) = refused {
+    if let Some(why) = host::redirect_refuses() {
         ui::warn("the redirect in the kernel can't be shown here:");
         ui::warn(&why);
         ui::warn(&format!(
@@ -243,32 +235,9 @@ pub(super) fn start_daemon(
     Ok(process)
 }
 
-/// Whether anything is pinned below a folder; folders alone are what a removal may leave.
-fn pinned(directory: &Path) -> bool {
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| {
-            let path = entry.path();
-            if path.is_dir() { pinned(&path) } else { true }
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn empty_folders_are_no_pins() -> Result<()> {
-        let place = tempfile::tempdir()?;
-        assert!(!pinned(&place.path().join("missing")));
-        fs::create_dir_all(place.path().join("v1/links"))?;
-        assert!(!pinned(place.path()));
-        fs::write(place.path().join("v1/links/connect4"), "")?;
-        assert!(pinned(place.path()));
-        Ok(())
-    }
 
     #[test]
     fn settings_name_the_port_that_the_agent_uses() -> Result<()> {

@@ -62,9 +62,7 @@ impl<'a> Columns<'a> {
 
     /// The hash of a row's cells.
     pub(crate) fn hash(&self, row: usize, scratch: &mut Vec<u8>) -> Hash {
-        scratch.clear();
-        scratch.extend_from_slice(canonical::PREFIX);
-        text(self.table.name(), scratch);
+        canonical::begin(self.table.name(), scratch);
         fields(&self.ordered, row, scratch);
         Sha256::digest(&*scratch).into()
     }
@@ -87,19 +85,17 @@ impl<'a> Columns<'a> {
 
 /// Those that are not null, their count in front.
 fn fields(columns: &[(&str, Column<'_>)], row: usize, out: &mut Vec<u8>) {
-    let place = out.len();
-    length(0, out);
-    let mut count: u32 = 0;
-    for (name, column) in columns {
-        if column.is_valid(row) {
-            count = count.saturating_add(1);
-            text(name, out);
-            column.write(row, out);
+    canonical::counted(out, |out| {
+        let mut count: u32 = 0;
+        for (name, column) in columns {
+            if column.is_valid(row) {
+                count = count.saturating_add(1);
+                text(name, out);
+                column.write(row, out);
+            }
         }
-    }
-    if let Some(room) = out.get_mut(place..).and_then(|rest| rest.first_chunk_mut::<4>()) {
-        *room = count.to_be_bytes();
-    }
+        count
+    });
 }
 
 impl<'a> Column<'a> {

@@ -95,6 +95,20 @@ fn syslog_lines(path: &Path) -> Vec<Value> {
     text.lines().map(event).collect()
 }
 
+/// Everything arrives, and after an outage of the server what came meanwhile; the server that is there in the end.
+async fn catches_up(stage: &mut Stage, place: &Path, way: Way, port: u16, server: Rsyslog) -> Rsyslog {
+    let out = place.join("out");
+    append(stage.audit(), everything()).await;
+    assert_eq!(until_all(stage, || syslog_lines(&out)).await, 0);
+    drop(server);
+    some_statements(stage.audit(), 600).await;
+    let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
+    assert_eq!(note.kind, "stream_behind");
+    let server = Rsyslog::start(place, way, port).unwrap();
+    until_all(stage, || syslog_lines(&out)).await;
+    server
+}
+
 #[test]
 fn rsyslog_gets_what_it_missed() {
     let place = tempfile::tempdir().unwrap();
@@ -104,18 +118,10 @@ fn rsyslog_gets_what_it_missed() {
         return;
     };
     runtime().block_on(async {
-        let out = place.path().join("out");
         let mut stage = Stage::new();
         let address = format!("tcp://127.0.0.1:{port}").parse().unwrap();
         stage.stream(SinkSettings::Syslog { address, ca: None });
-        append(stage.audit(), everything()).await;
-        assert_eq!(until_all(&stage, || syslog_lines(&out)).await, 0);
-        drop(server);
-        some_statements(stage.audit(), 600).await;
-        let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
-        assert_eq!(note.kind, "stream_behind");
-        let _server = Rsyslog::start(place.path(), Way::Tcp, port).unwrap();
-        until_all(&stage, || syslog_lines(&out)).await;
+        let _server = catches_up(&mut stage, place.path(), Way::Tcp, port, server).await;
         let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
         assert_eq!(note.kind, "stream_recovered");
     });
@@ -172,14 +178,7 @@ fn rsyslog_gets_what_it_missed_over_tls_and_nobody_else_gets_anything() {
             address,
             ca: Some(ca),
         });
-        append(stage.audit(), everything()).await;
-        assert_eq!(until_all(&stage, || syslog_lines(&out)).await, 0);
-        drop(server);
-        some_statements(stage.audit(), 600).await;
-        let note = stage.notes.as_mut().unwrap().recv().await.unwrap();
-        assert_eq!(note.kind, "stream_behind");
-        let _server = Rsyslog::start(place.path(), Way::Tls, port).unwrap();
-        until_all(&stage, || syslog_lines(&out)).await;
+        let _server = catches_up(&mut stage, place.path(), Way::Tls, port, server).await;
     });
 }
 
