@@ -138,7 +138,7 @@ pub fn scan(directory: &Path, filter: Filter) -> Result<Scan, AuditError> {
     // The journal first: what is sealed after this is in both, and counted once.
     let view = view::read(directory, |row| (row.table == table).then_some(row))?;
     let unsealed = view.map(|view| Unsealed {
-        sealed: view.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq),
+        sealed: view.sealed(table),
         rows: view.rows,
         open: if filter.open {
             Unended::of(view.fold).rows(table)

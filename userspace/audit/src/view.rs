@@ -8,6 +8,7 @@ use crate::fold::Fold;
 use crate::journal::reader::{Gap, Item, Reader};
 use crate::row::Row;
 use crate::seal::sealer::SealAt;
+use crate::table::Table;
 use crate::{AuditError, checkpoint, journal};
 
 /// How often a reader starts over because the daemon sealed meanwhile.
@@ -31,6 +32,13 @@ pub(crate) struct View<T> {
     pub(crate) bytes: u64,
     /// Whether the journal's beginning is missing: there is no checkpoint to start from.
     pub(crate) headless: bool,
+}
+
+impl<T> View<T> {
+    /// Rows of the table up to this one are in segments.
+    pub(crate) fn sealed(&self, table: Table) -> u64 {
+        self.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq)
+    }
 }
 
 /// Replays the journal. `None` if the directory has none (a copy of the segments alone).

@@ -80,7 +80,7 @@ impl OfSession {
             ..Filter::of_session(table, self.session_id)
         };
         let unsealed = self.view.as_ref().map(|view| Unsealed {
-            sealed: view.checkpoint.as_ref().map_or(0, |fold| fold.head(table).seq),
+            sealed: view.sealed(table),
             rows: view
                 .rows
                 .iter()
