@@ -152,6 +152,18 @@ fn what_is_wrong_with_services_is_located() {
             &["5:17: `cert` needs `key`"],
         ),
         (
+            &format!(
+                "{SERVICE}    upstream: {{ warm: 65 }}\n    credentials: {{ inject: {{ user: svc }} }}\n"
+            ),
+            &["5:23: expected how many sessions are kept for a caller, from 0 to 64"],
+        ),
+        (
+            &format!("{SERVICE}    upstream: {{ warm: 4 }}\n"),
+            &[
+                "5:15: `warm` has no use but with `protocol: postgres` and `credentials: { inject: … }`: sessions are kept where the proxy logs in",
+            ],
+        ),
+        (
             &format!("{SERVICE}    upstream: {{ tls: disable, ca: cert.pem }}\n"),
             &["5:31: `ca` has no use with `tls: disable`"],
         ),
