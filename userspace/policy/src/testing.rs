@@ -159,7 +159,7 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
         gaps: &analysis.gaps,
         grants: &[],
     };
-    let decisions = analysis.statements.iter().map(|statement| {
+    let decisions = analysis.statements.iter().enumerate().map(|(index, statement)| {
         let stated = columns
             .iter()
             .flatten()
@@ -175,10 +175,7 @@ fn run(policy: &Policy, effective: &Effective, test: &Test, analyzer: &Analyzer)
             effects: statement.effects,
             relations: &statement.relations,
             masked_columns: &masked_columns,
-            text: test
-                .statement
-                .get(statement.range.clone())
-                .unwrap_or(&test.statement),
+            text: analysis.part(index, &test.statement),
             complete: statement.complete(),
             gaps: &statement.gaps,
             grants: &[],

@@ -19,6 +19,8 @@ pub struct Analysis {
     pub normalised: Option<String>,
     /// Whether it may change the catalogue.
     pub ddl: bool,
+    /// Bytes of the text that was analysed. Others that differ from it in constants only may share the analysis.
+    pub(crate) length: usize,
 }
 
 impl Analysis {
@@ -38,7 +40,22 @@ impl Analysis {
             fingerprint: None,
             normalised: None,
             ddl,
+            length: 0,
         }
+    }
+
+    /// The `index`th statement's part of the text that the analysis was asked for.
+    pub fn part<'a>(&self, index: usize, text: &'a str) -> &'a str {
+        let Some(Statement { range, .. }) = self.statements.get(index) else {
+            return text;
+        };
+        // What is shared has one statement, and no constant before or behind it.
+        let behind = self.length.saturating_sub(range.end);
+        let end = match self.statements.as_slice() {
+            [_] => text.len().saturating_sub(behind),
+            _ => range.end,
+        };
+        text.get(range.start..end).unwrap_or(text)
     }
 
     /// Whether everything that the text does is known.

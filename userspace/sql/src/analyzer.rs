@@ -14,6 +14,9 @@ use crate::statement::Statement;
 /// Bytes of text that are analysed unless told otherwise.
 const LIMIT: usize = 1 << 20;
 
+/// What part of the cache's size the shapes may have besides.
+const SHAPES: usize = 8;
+
 /// Analyses texts and remembers the answers. One is shared by all connections.
 ///
 /// A text being analysed holds no lock: others never wait for it, and two that meet the same new text both analyse it.
@@ -22,6 +25,8 @@ const LIMIT: usize = 1 << 20;
 #[derive(Debug)]
 pub struct Analyzer {
     cache: Cache<Key, Arc<Analysis>, Weight>,
+    /// By the text without its constants: which of them matter.
+    shapes: Cache<Key, Arc<[bool]>, Weight>,
     limit: usize,
     turn: Mutex<()>,
 }
@@ -36,6 +41,7 @@ impl Analyzer {
         let items = (bytes / 2048).clamp(16, 65_536);
         Self {
             cache: Cache::with_weighter(items, bytes as u64, Weight),
+            shapes: Cache::with_weighter(items, (bytes / SHAPES) as u64, Weight),
             limit: LIMIT,
             turn: Mutex::new(()),
         }
@@ -49,11 +55,41 @@ impl Analyzer {
     }
 
     /// Analyses a text for PostgreSQL: what a Query or Parse message carries, without the final zero byte. Never
-    /// fails and never panics; what can't be analysed is a gap in the answer.
+    /// fails and never panics; what can't be analysed is a gap in the answer. Texts that differ only in constants that don't matter
+    /// get the same answer, see [`Analysis::part`].
     pub fn postgres(&self, text: &[u8], settings: &PostgresSettings) -> Arc<Analysis> {
-        self.cached_or(text, Settings::Postgres(*settings), || {
-            postgres::analyse(text, *settings)
-        })
+        let of = Settings::Postgres(*settings);
+        if let Some(known) = self.known(text, of) {
+            return known;
+        }
+        let Some(text) = str::from_utf8(text).ok().filter(|text| !text.contains('\0')) else {
+            return self.learn(text, of, || postgres::not_text(text.len()));
+        };
+        let Some(shape) = (text.len() <= Self::LARGE)
+            .then(|| postgres::Shape::read(text))
+            .flatten()
+        else {
+            return self.learn(text.as_bytes(), of, || postgres::analyse(text, *settings, None).0);
+        };
+        let template = |matters: &[bool]| shape.template(text, matters);
+        let shared = Settings::PostgresTemplate(*settings);
+        if let Some(matters) = self.shapes.get(&Borrowed(shape.skeleton(), of))
+            && let Some(template) = template(&matters)
+            && let Some(known) = self.cache.get(&Borrowed(&template, shared))
+        {
+            return known;
+        }
+        let (analysis, matters) = postgres::analyse(text, *settings, Some(&shape));
+        let (key, of) = match matters.and_then(|matters| {
+            let template = template(&matters)?;
+            self.shapes
+                .insert(Key(shape.skeleton().into(), of), matters.into());
+            Some(template)
+        }) {
+            Some(template) => (template.into(), shared),
+            None => (text.as_bytes().into(), of),
+        };
+        self.keep(Key(key, of), analysis, text.len())
     }
 
     /// Traces the protected columns of a schema through each statement of a text, in order. Not cached: what comes of it is
@@ -79,9 +115,9 @@ impl Analyzer {
     /// Analyses a text for MySQL or MariaDB: what a `COM_QUERY` or `COM_STMT_PREPARE` carries. Never fails and never panics; what can't
     /// be analysed is a gap in the answer.
     pub fn mysql(&self, text: &[u8], settings: &MysqlSettings) -> Arc<Analysis> {
-        self.cached_or(text, Settings::Mysql(*settings), || {
-            mysql::analyse(text, *settings)
-        })
+        let of = Settings::Mysql(*settings);
+        self.known(text, of)
+            .unwrap_or_else(|| self.learn(text, of, || mysql::analyse(text, *settings)))
     }
 
     /// Traces the protected columns of a schema through each statement of a MySQL or MariaDB text, in order, as
@@ -96,25 +132,28 @@ impl Analyzer {
         mysql::trace(text, *settings, schema)
     }
 
-    fn cached_or(
-        &self,
-        text: &[u8],
-        settings: Settings,
-        analyse: impl FnOnce() -> Analysis,
-    ) -> Arc<Analysis> {
+    /// The answer that is known already, or the one for all that is too long.
+    fn known(&self, text: &[u8], settings: Settings) -> Option<Arc<Analysis>> {
         if text.len() > self.limit {
-            return Arc::new(postgres::too_long(text.len(), self.limit));
+            return Some(Arc::new(postgres::too_long(text.len(), self.limit)));
         }
-        if let Some(known) = self.cache.get(&Borrowed(text, settings)) {
-            return known;
-        }
+        self.cache.get(&Borrowed(text, settings))
+    }
+
+    /// Analyses a text and remembers the answer for it.
+    fn learn(&self, text: &[u8], settings: Settings, analyse: impl FnOnce() -> Analysis) -> Arc<Analysis> {
         // The lock guards memory, not data: one that a panic left behind is as good as any.
         let turn =
             (text.len() > Self::LARGE).then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        let analysis = Arc::new(analyse());
+        let analysis = analyse();
         drop(turn);
-        self.cache
-            .insert(Key(text.into(), settings), Arc::clone(&analysis));
+        self.keep(Key(text.into(), settings), analysis, text.len())
+    }
+
+    fn keep(&self, key: Key, mut analysis: Analysis, length: usize) -> Arc<Analysis> {
+        analysis.length = length;
+        let analysis = Arc::new(analysis);
+        self.cache.insert(key, Arc::clone(&analysis));
         analysis
     }
 
@@ -137,6 +176,8 @@ struct Key(Box<[u8]>, Settings);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Settings {
     Postgres(PostgresSettings),
+    /// A text with marks where constants were.
+    PostgresTemplate(PostgresSettings),
     Mysql(MysqlSettings),
 }
 
@@ -151,6 +192,12 @@ impl Equivalent<Key> for Borrowed<'_> {
 
 #[derive(Clone, Debug)]
 struct Weight;
+
+impl Weighter<Key, Arc<[bool]>> for Weight {
+    fn weight(&self, key: &Key, matters: &Arc<[bool]>) -> u64 {
+        (size_of::<Key>() + key.0.len() + matters.len()) as u64
+    }
+}
 
 impl Weighter<Key, Arc<Analysis>> for Weight {
     fn weight(&self, key: &Key, analysis: &Arc<Analysis>) -> u64 {

@@ -18,6 +18,7 @@ mod query;
 mod routine;
 mod session;
 mod shallow;
+mod shape;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -31,11 +32,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pg_query::{FingerprintOptions, ParserOptions, protobuf as pb};
 
 use crate::analysis::Analysis;
+use crate::control::Control;
 use crate::statement::{Gap, Statement};
 use text::Tokens;
 
 pub use function::is_shipped;
 pub(crate) use lineage::trace;
+pub(crate) use shape::Shape;
 pub use text::literals;
 
 /// Session settings that change what a text means.
@@ -68,25 +71,36 @@ pub(crate) fn too_long(bytes: usize, limit: usize) -> Analysis {
     Analysis::of(vec![Statement::unknown(0..bytes, Gap::TooLong { bytes, limit })])
 }
 
-/// Analyses a text. Neither fails nor panics: what goes wrong is a gap.
-pub(crate) fn analyse(text: &[u8], settings: PostgresSettings) -> Analysis {
-    let whole = 0..text.len();
-    let Some(text) = str::from_utf8(text).ok().filter(|text| !text.contains('\0')) else {
-        return Analysis::of(vec![Statement::unknown(whole, Gap::NotText)]);
-    };
-    // The parser's Rust side has assertions of its own; one that fails must not take the session along.
-    catch_unwind(AssertUnwindSafe(|| dissect(text, settings)))
-        .unwrap_or_else(|_| Analysis::of(vec![Statement::unknown(whole, Gap::Internal)]))
+/// The answer for bytes that are no text.
+pub(crate) fn not_text(bytes: usize) -> Analysis {
+    Analysis::of(vec![Statement::unknown(0..bytes, Gap::NotText)])
 }
 
-fn dissect(text: &str, settings: PostgresSettings) -> Analysis {
+/// Analyses a text. Neither fails nor panics: what goes wrong is a gap. Of one that has a shape it also says which constants matter: where
+/// another value stands in one that does not, the analysis is the same. `None`: all may.
+pub(crate) fn analyse(
+    text: &str,
+    settings: PostgresSettings,
+    shape: Option<&Shape>,
+) -> (Analysis, Option<Box<[bool]>>) {
+    // The parser's Rust side has assertions of its own; one that fails must not take the session along.
+    catch_unwind(AssertUnwindSafe(|| dissect(text, settings, shape))).unwrap_or_else(|_| {
+        let statement = Statement::unknown(0..text.len(), Gap::Internal);
+        (Analysis::of(vec![statement]), None)
+    })
+}
+
+fn dissect(text: &str, settings: PostgresSettings, shape: Option<&Shape>) -> (Analysis, Option<Box<[bool]>>) {
     let tokens = Tokens::scan(text, settings);
+    let mut ignored = Vec::new();
     let mut analysis = match parse(text, settings.options(), tokens.as_ref()) {
         Ok(tree) => {
             let statements = tree.stmts.iter();
             let statements = statements.map(|raw| {
                 let range = range(text, raw, tokens.as_ref());
-                walk::top(text, raw, range, settings)
+                let (statement, ignores) = walk::top(text, raw, range, settings);
+                ignored.extend(ignores);
+                statement
             });
             let mut analysis = Analysis::of(statements.collect());
             analysis.fingerprint = fingerprint(text, settings);
@@ -95,8 +109,32 @@ fn dissect(text: &str, settings: PostgresSettings) -> Analysis {
         Err(Gap::TooDeep) => shallow::analyse(text, settings),
         Err(gap) => Analysis::of(vec![Statement::unknown(0..text.len(), gap)]),
     };
+    let matter = shape
+        .zip(tokens.as_ref())
+        .and_then(|(shape, tokens)| matters(&analysis, shape, tokens, &ignored));
     analysis.normalised = tokens.and_then(|tokens| tokens.normalise());
-    analysis
+    (analysis, matter)
+}
+
+/// Which constants of a shape matter; `None`: none is known not to.
+fn matters(analysis: &Analysis, shape: &Shape, tokens: &Tokens<'_>, ignored: &[i32]) -> Option<Box<[bool]>> {
+    let [statement] = analysis.statements.as_slice() else {
+        return None;
+    };
+    let plain = ["select", "insert", "update", "delete"].contains(&statement.kind)
+        && statement.control == Control::None
+        && statement.settings.is_empty()
+        && analysis.complete();
+    // What reads shapes knows a part of the tokens only.
+    if !plain || !tokens.constants().eq(shape.constants().iter().cloned()) {
+        return None;
+    }
+    let matters = shape.constants().iter().map(|constant| {
+        let start = i32::try_from(constant.start);
+        !start.is_ok_and(|start| ignored.contains(&start))
+    });
+    let matters: Box<[bool]> = matters.collect();
+    matters.contains(&false).then_some(matters)
 }
 
 /// Tokens that a tree may be written out with: some 300 MB of it at the worst, for the time of the walk.

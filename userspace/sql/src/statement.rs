@@ -117,7 +117,8 @@ pub struct Statement {
     pub settings: Vec<Setting>,
     /// User variables that it sets and uses.
     pub variables: Variables,
-    /// Where it is in the text, in bytes, without the semicolon and without surrounding space and comments.
+    /// Where it is in the text that was analysed, in bytes, without the semicolon and without surrounding space and comments. Texts that differ in
+    /// constants only may share their analysis: [`Analysis::part`](crate::Analysis::part) knows where it is in any of them.
     pub range: Range<usize>,
     /// What it asks of the session.
     pub control: Control,

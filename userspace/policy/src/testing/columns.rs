@@ -77,7 +77,7 @@ pub(super) fn of_result(text: &str, analysis: &Analysis) -> Option<Vec<Origin>> 
     if statement.kind != "select" || !analysis.complete() {
         return None;
     }
-    let mut tokens = Tokens(text.get(statement.range.clone())?);
+    let mut tokens = Tokens(analysis.part(0, text));
     if tokens.next()? != Token::Word("select".to_owned()) {
         return None;
     }

@@ -83,7 +83,7 @@ impl Session {
     ) -> Vec<Judgement> {
         let bearers = self.bearers();
         let one = |(index, statement): (usize, &Statement)| {
-            let part = text.get(statement.range.clone()).unwrap_or(text);
+            let part = analysis.part(index, text);
             let reach = map.map(|map| reach_of(statement, map)).unwrap_or_default();
             let writes = reach.sensitive && statement.effects.intersects(GIVING);
             let traced = map

@@ -323,10 +323,10 @@ impl<'a> Asked<'a> {
         parameters: &'a [Option<String>],
     ) -> Self {
         let statement: Option<&Statement> = analysis.statements.get(index);
-        let alone = analysis.statements.len() <= 1;
-        let part = match statement {
-            Some(statement) if !alone => text.get(statement.range.clone()).unwrap_or(text).trim(),
-            _ => text,
+        let part = if analysis.statements.len() > 1 {
+            analysis.part(index, text).trim()
+        } else {
+            text
         };
         Self {
             kind: statement.map_or("empty", |statement| statement.kind),

@@ -195,7 +195,10 @@ impl<'a> Walker<'a> {
             let (columns, reads) = (self.columns.len(), self.facts.reads);
             self.node(target);
             let column = match target.node.as_ref() {
-                Some(N::ResTarget(target)) => target.name.as_str(),
+                Some(N::ResTarget(target)) => {
+                    self.ignores(target.val.as_deref());
+                    target.name.as_str()
+                }
                 _ => "",
             };
             let used = self.columns.get(columns..).unwrap_or_default();

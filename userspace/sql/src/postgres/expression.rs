@@ -28,6 +28,22 @@ impl<'a> Walker<'a> {
         } = x;
         self.maybe(lexpr.as_deref());
         self.maybe(rexpr.as_deref());
+        if let (Some(left), Some(right)) = (lexpr.as_deref(), rexpr.as_deref()) {
+            self.compared(left, right);
+        }
+    }
+
+    /// What a column is compared with, or put together with by an operator: no row is met for its value alone (see
+    /// [`super::condition::truth`]).
+    fn compared(&mut self, left: &pb::Node, right: &pb::Node) {
+        for (column, with) in [(left, right), (right, left)] {
+            if matches!(column.node, Some(N::ColumnRef(_))) {
+                match &with.node {
+                    Some(N::List(list)) => self.ignores(&list.items),
+                    _ => self.ignores([with]),
+                }
+            }
+        }
     }
 
     pub(super) fn indices(&mut self, x: &'a pb::AIndices) {

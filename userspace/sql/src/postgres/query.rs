@@ -61,6 +61,13 @@ impl<'a> Walker<'a> {
         self.nodes(sort_clause);
         self.maybe(limit_offset.as_deref());
         self.maybe(limit_count.as_deref());
+        self.ignores(limit_offset.as_deref());
+        self.ignores(limit_count.as_deref());
+        for row in values_lists {
+            if let Some(N::List(row)) = &row.node {
+                self.ignores(&row.items);
+            }
+        }
         self.nodes(locking_clause);
         self.leave(with_clause.as_ref());
     }

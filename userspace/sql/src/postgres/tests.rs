@@ -8,6 +8,7 @@ mod properties;
 mod routines;
 mod rows;
 mod session;
+mod shapes;
 mod texts;
 
 use std::sync::{Arc, LazyLock};

@@ -145,7 +145,7 @@ impl<'a> Tokens<'a> {
         self.tokens.iter().map(|token| span(token).start).collect()
     }
 
-    fn constants(&self) -> impl Iterator<Item = Range<usize>> {
+    pub(super) fn constants(&self) -> impl Iterator<Item = Range<usize>> {
         self.tokens.iter().filter(|token| is_constant(token)).map(span)
     }
 }

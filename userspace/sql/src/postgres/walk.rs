@@ -1,9 +1,10 @@
 //! The walk over a parse tree: what it knows on its way, and what it gathers.
 
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
-use pg_query::protobuf as pb;
+use pg_query::{NodeEnum as N, protobuf as pb};
 
 use super::{PostgresSettings, function, name};
 use crate::control::Control;
@@ -30,6 +31,8 @@ pub(super) struct Walker<'a> {
     pub(super) settings: PostgresSettings,
     /// How many routine bodies surround the text.
     pub(super) nesting: u8,
+    /// Where constants are that nothing looks at, in bytes.
+    ignored: Vec<i32>,
 }
 
 /// What a statement is, besides the facts that its walk gathers.
@@ -64,25 +67,26 @@ impl Outline {
     }
 }
 
-/// Analyses a statement of a text.
+/// Analyses a statement of a text. Also gives where constants are that the analysis does not depend on.
 pub(super) fn top(
     text: &str,
     raw: &pb::RawStmt,
     range: Range<usize>,
     settings: PostgresSettings,
-) -> Statement {
+) -> (Statement, Vec<i32>) {
     let pb::RawStmt {
         stmt,
         stmt_location: _,
         stmt_len: _,
     } = raw;
     let Some(stmt) = stmt else {
-        return Statement::unknown(range, Gap::Internal);
+        return (Statement::unknown(range, Gap::Internal), Vec::new());
     };
     let mut walker = Walker::new(settings, 0);
     walker.source = text.get(range.clone());
     let outline = walker.statement(stmt);
-    walker.finish(outline, range)
+    let ignored = mem::take(&mut walker.ignored);
+    (walker.finish(outline, range), ignored)
 }
 
 impl<'a> Walker<'a> {
@@ -96,6 +100,7 @@ impl<'a> Walker<'a> {
             source: None,
             settings,
             nesting,
+            ignored: Vec::new(),
         }
     }
 
@@ -157,6 +162,16 @@ impl<'a> Walker<'a> {
 
     pub(super) fn all(&mut self, effects: &[Effect]) {
         self.facts.effects.extend(effects.iter().copied());
+    }
+
+    /// Whatever value the constants among these nodes have, the statement does the same. Only said where no part of the walk reads them; a cast or
+    /// an expression around a constant is none.
+    pub(super) fn ignores<'n>(&mut self, nodes: impl IntoIterator<Item = &'n pb::Node>) {
+        for node in nodes {
+            if let Some(N::AConst(constant)) = &node.node {
+                self.ignored.push(constant.location);
+            }
+        }
     }
 
     pub(super) fn nodes(&mut self, nodes: &'a [pb::Node]) {

@@ -1,0 +1,157 @@
+//! Texts that differ in their constants only. Most of them do the same, so that one analysis does for all, and
+//! nobody needs to parse the next.
+//!
+//! The reader here knows a part of the server's tokens, and gives up on everything else (comments, backslashes, dollar
+//! quotes, prefixed strings, numbers in unusual forms): what it gives up on is parsed. Which constants don't matter is the walk's to say, see
+//! [`super::walk::Walker::ignores`].
+
+use std::ops::Range;
+
+/// A text with its constants told apart from the rest.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// The text with a mark for every constant.
+    skeleton: Vec<u8>,
+    constants: Vec<Range<usize>>,
+}
+
+/// Marks for constants of a kind. The kinds are those that the grammar tells apart; no text that has a shape has such bytes itself.
+const INTEGER: u8 = 1;
+const NUMBER: u8 = 2;
+const STRING: u8 = 3;
+
+impl Shape {
+    /// Reads a text under `standard_conforming_strings` or without, which is the same where there are no backslashes. `None`: it has no
+    /// constant, or can't be read here.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let mut skeleton = Vec::with_capacity(bytes.len());
+        let mut constants = Vec::new();
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+            let next = at.checked_add(1).and_then(|next| bytes.get(next));
+            let inside_word = before.is_some_and(|before| is_word(*before));
+            let (end, mark) = match (byte, next) {
+                (b'\'', _) if inside_word || before == Some(&b'&') => return None,
+                (b'\'', _) => (quoted(bytes, at, b'\'')?, Some(STRING)),
+                (b'"', _) if before == Some(&b'&') => return None,
+                (b'"', _) => (quoted(bytes, at, b'"')?, None),
+                (b'0'..=b'9', _) if !inside_word => {
+                    let (end, kind) = number(bytes, at)?;
+                    (end, Some(kind))
+                }
+                (b'$', _) if inside_word => (at + 1, None),
+                (b'$', Some(b'0'..=b'9')) => {
+                    let end = digits(bytes, at + 1);
+                    if bytes.get(end).is_some_and(|after| is_word(*after)) {
+                        return None;
+                    }
+                    (end, None)
+                }
+                (b'$' | b'\\', _) | (b'-', Some(b'-')) | (b'/', Some(b'*')) => return None,
+                (b'\t' | b'\n' | 0x0b | 0x0c | b'\r', _) => (at + 1, None),
+                (0..b' ', _) => return None,
+                _ => (at + 1, None),
+            };
+            match mark {
+                Some(mark) => {
+                    skeleton.push(mark);
+                    constants.push(at..end);
+                }
+                None => skeleton.extend_from_slice(bytes.get(at..end)?),
+            }
+            at = end;
+        }
+        (!constants.is_empty()).then_some(Self { skeleton, constants })
+    }
+
+    /// The text with a mark for every constant. Two texts with the same have the same tokens, but for what their constants are.
+    pub(crate) fn skeleton(&self) -> &[u8] {
+        &self.skeleton
+    }
+
+    /// Where the constants are, in bytes.
+    pub(crate) fn constants(&self) -> &[Range<usize>] {
+        &self.constants
+    }
+
+    /// The text with a mark for every constant that does not matter, by their order.
+    pub(crate) fn template(&self, text: &str, matters: &[bool]) -> Option<Vec<u8>> {
+        if matters.len() != self.constants.len() {
+            return None;
+        }
+        if !matters.contains(&true) {
+            return Some(self.skeleton.clone());
+        }
+        let mut template = Vec::with_capacity(text.len());
+        let mut constants = self.constants.iter().zip(matters);
+        for byte in &self.skeleton {
+            if !matches!(*byte, INTEGER | NUMBER | STRING) {
+                template.push(*byte);
+                continue;
+            }
+            let (constant, matters) = constants.next()?;
+            if *matters {
+                template.extend_from_slice(text.get(constant.clone())?.as_bytes());
+            } else {
+                template.push(*byte);
+            }
+        }
+        Some(template)
+    }
+}
+
+/// Whether a byte can be part of a word or of a number, so that what follows it begins nothing new.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
+}
+
+/// Where a quoted part ends; quotes are doubled in it.
+fn quoted(bytes: &[u8], start: usize, quote: u8) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match *bytes.get(at)? {
+            byte if byte == quote => {
+                if bytes.get(at + 1) != Some(&quote) {
+                    return Some(at + 1);
+                }
+                at += 2;
+            }
+            b'\\' | 0 => return None,
+            // A mark must not be taken for one of ours.
+            byte if byte < b' ' && quote == b'"' => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+fn digits(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+/// Where a number ends, and of which kind it is.
+fn number(bytes: &[u8], start: usize) -> Option<(usize, u8)> {
+    if start.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'.') {
+        return None;
+    }
+    let mut end = digits(bytes, start);
+    let mut kind = match str::from_utf8(bytes.get(start..end)?).ok()?.parse::<i32>() {
+        Ok(_) => INTEGER,
+        Err(_) => NUMBER,
+    };
+    if bytes.get(end) == Some(&b'.') {
+        let fraction = digits(bytes, end + 1);
+        if fraction == end + 1 {
+            return None;
+        }
+        (end, kind) = (fraction, NUMBER);
+    }
+    match bytes.get(end) {
+        Some(after) if *after == b'.' || is_word(*after) => None,
+        _ => Some((end, kind)),
+    }
+}
