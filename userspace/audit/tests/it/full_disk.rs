@@ -6,7 +6,7 @@ use std::time::Duration;
 use interdict_audit::{Audit, AuditError, Durability, Table, verify};
 use uuid::Uuid;
 
-use crate::support::{NOON, config, record, rows, runtime, statement_ended, statement_started};
+use crate::support::{NOON, config, record, rows, runtime, statement_ended, statement_started, waited};
 
 /// A file system of its own that is small enough to fill. Unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -48,13 +48,7 @@ fn a_full_disk_refuses_and_recovers_without_losing_what_was_acknowledged() {
             let (session, mut acknowledged) = (Uuid::now_v7(), Vec::new());
             let error = loop {
                 let statement = Uuid::now_v7();
-                let outcome = match audit
-                    .append(vec![statement_started(session, statement, NOON)])
-                    .await
-                {
-                    Ok(ticket) => ticket.durable().await,
-                    Err(error) => Err(error),
-                };
+                let outcome = waited(&audit, vec![statement_started(session, statement, NOON)]).await;
                 match outcome {
                     Ok(()) => acknowledged.push(statement),
                     Err(error) => break error,

@@ -19,6 +19,7 @@ mod lifecycle;
 mod of_session;
 mod retention;
 mod seals;
+mod shared;
 mod stamps;
 mod support;
 mod tamper;
