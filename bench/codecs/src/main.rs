@@ -34,7 +34,9 @@ const DRIVERS: &[(&str, Driver)] = &[
     ("mysql row, detectors", |count| mysql::rows(session::FOUND, count)),
     ("json body, KiB, 2 keys masked", body::masked),
     ("sql analysis, cached", sql::cached),
+    ("sql analysis, another constant", sql::constants),
     ("sql analysis, not cached", sql::uncached),
+    ("mysql analysis, not cached", sql::mysql),
     ("audit row, journal to parquet", audit::rows),
 ];
 

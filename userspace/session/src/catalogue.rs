@@ -117,7 +117,8 @@ impl Catalogue {
     pub fn label(&self, oid: u32, attribute: i16) -> Option<String> {
         let relation = self.relations.get(&oid)?;
         let column = self.column_name(oid, attribute)?;
-        Some(format!("{}.{}.{column}", relation.schema, relation.name))
+        // One for each column of each result: without the machinery of format!.
+        Some([&relation.schema, ".", &relation.name, ".", column].concat())
     }
 
     /// The OIDs a name in a statement may stand for. Without a schema every schema counts, because the search path

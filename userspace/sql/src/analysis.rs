@@ -21,6 +21,8 @@ pub struct Analysis {
     pub ddl: bool,
     /// Bytes of the text that was analysed. Others that differ from it in constants only may share the analysis.
     pub(crate) length: usize,
+    /// What those have in common.
+    pub(crate) template: Option<Box<[u8]>>,
 }
 
 impl Analysis {
@@ -41,7 +43,15 @@ impl Analysis {
             normalised: None,
             ddl,
             length: 0,
+            template: None,
         }
+    }
+
+    /// What all texts have in common that share the analysis, marks in the places of constants that don't matter: they stand where a
+    /// column is compared with them or becomes them, and where rows are counted, so that the results of all have the same
+    /// columns. `None`: it is one text's own.
+    pub fn template(&self) -> Option<&[u8]> {
+        self.template.as_deref()
     }
 
     /// The `index`th statement's part of the text that the analysis was asked for.

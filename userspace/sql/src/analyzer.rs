@@ -80,16 +80,22 @@ impl Analyzer {
             return known;
         }
         let (analysis, matters) = postgres::analyse(text, *settings, Some(&shape));
-        let (key, of) = match matters.and_then(|matters| {
-            let template = template(&matters)?;
+        let shape_of = |matters: Box<[bool]>| {
+            let template: Box<[u8]> = template(&matters)?.into();
             self.shapes
                 .insert(Key(shape.skeleton().into(), of), matters.into());
             Some(template)
-        }) {
-            Some(template) => (template.into(), shared),
-            None => (text.as_bytes().into(), of),
         };
-        self.keep(Key(key, of), analysis, text.len())
+        match matters.and_then(shape_of) {
+            Some(template) => {
+                let analysis = Analysis {
+                    template: Some(template.clone()),
+                    ..analysis
+                };
+                self.keep(Key(template, shared), analysis, text.len())
+            }
+            None => self.keep(Key(text.as_bytes().into(), of), analysis, text.len()),
+        }
     }
 
     /// Traces the protected columns of a schema through each statement of a text, in order. Not cached: what comes of it is
@@ -212,6 +218,7 @@ fn heap(analysis: &Analysis) -> usize {
     size_of::<Analysis>()
         + text(&analysis.fingerprint)
         + text(&analysis.normalised)
+        + analysis.template.as_ref().map_or(0, |template| template.len())
         + statements
         + 64 * analysis.gaps.len()
 }

@@ -68,7 +68,9 @@ impl Engine {
                 None if analysis.statements.len() > 1 => text.get(statement.range.clone()).unwrap_or(text),
                 None => text,
             };
-            let key = self.verdict_key(part, types);
+            // Of texts that differ in constants only, one does for all.
+            let shared = analysis.template().filter(|_| copied_query.is_none());
+            let key = self.verdict_key(shared.unwrap_or(part), types);
             match self.verdicts.get(&key) {
                 Some(Ok(plan)) => {
                     if let Some(why) = judgement.untraced.take() {

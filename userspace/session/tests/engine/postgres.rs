@@ -2,6 +2,7 @@
 
 mod bounds;
 mod copy;
+mod described;
 pub(crate) mod wire;
 
 use interdict_session::{EndReason, Output, Question};

@@ -27,42 +27,41 @@ impl Shape {
         let bytes = text.as_bytes();
         let mut skeleton = Vec::with_capacity(bytes.len());
         let mut constants = Vec::new();
-        let mut at = 0;
+        // What is before `copied` is in the skeleton.
+        let (mut at, mut copied) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            let next = at.checked_add(1).and_then(|next| bytes.get(next));
-            let inside_word = before.is_some_and(|before| is_word(*before));
-            let (end, mark) = match (byte, next) {
-                (b'\'', _) if inside_word || before == Some(&b'&') => return None,
-                (b'\'', _) => (quoted(bytes, at, b'\'')?, Some(STRING)),
-                (b'"', _) if before == Some(&b'&') => return None,
-                (b'"', _) => (quoted(bytes, at, b'"')?, None),
-                (b'0'..=b'9', _) if !inside_word => {
-                    let (end, kind) = number(bytes, at)?;
-                    (end, Some(kind))
-                }
-                (b'$', _) if inside_word => (at + 1, None),
-                (b'$', Some(b'0'..=b'9')) => {
+            let before = at.checked_sub(1).and_then(|before| bytes.get(before).copied());
+            match CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Refused) {
+                Class::Plain => at += 1,
+                Class::Refused => return None,
+                Class::Opening(second) if bytes.get(at + 1) == Some(&second) => return None,
+                Class::Opening(_) => at += 1,
+                Class::Quote if before == Some(b'&') => return None,
+                Class::Quote => at = quoted(bytes, at, b'"')?,
+                Class::Dollar | Class::Digit if before.is_some_and(is_word) => at += 1,
+                Class::Dollar => {
                     let end = digits(bytes, at + 1);
-                    if bytes.get(end).is_some_and(|after| is_word(*after)) {
+                    if end == at + 1 || bytes.get(end).copied().is_some_and(is_word) {
                         return None;
                     }
-                    (end, None)
+                    at = end;
                 }
-                (b'$' | b'\\', _) | (b'-', Some(b'-')) | (b'/', Some(b'*')) => return None,
-                (b'\t' | b'\n' | 0x0b | 0x0c | b'\r', _) => (at + 1, None),
-                (0..b' ', _) => return None,
-                _ => (at + 1, None),
-            };
-            match mark {
-                Some(mark) => {
+                class @ (Class::Apostrophe | Class::Digit) => {
+                    let (end, mark) = if class == Class::Digit {
+                        number(bytes, at)?
+                    } else if before.is_some_and(|before| before == b'&' || is_word(before)) {
+                        return None;
+                    } else {
+                        (quoted(bytes, at, b'\'')?, STRING)
+                    };
+                    skeleton.extend_from_slice(bytes.get(copied..at)?);
                     skeleton.push(mark);
                     constants.push(at..end);
+                    (at, copied) = (end, end);
                 }
-                None => skeleton.extend_from_slice(bytes.get(at..end)?),
             }
-            at = end;
         }
+        skeleton.extend_from_slice(bytes.get(copied..)?);
         (!constants.is_empty()).then_some(Self { skeleton, constants })
     }
 
@@ -101,6 +100,41 @@ impl Shape {
         Some(template)
     }
 }
+
+/// What a byte outside of quotes means to the reader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Nothing of itself: words, operators, space.
+    Plain,
+    /// Nothing is read of a text with it.
+    Refused,
+    /// With this byte behind it, it begins a comment.
+    Opening(u8),
+    Apostrophe,
+    Quote,
+    Dollar,
+    Digit,
+}
+
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            b'\t' | b'\n' | 0x0b | 0x0c | b'\r' => Class::Plain,
+            0..b' ' | b'\\' => Class::Refused,
+            b'-' => Class::Opening(b'-'),
+            b'/' => Class::Opening(b'*'),
+            b'\'' => Class::Apostrophe,
+            b'"' => Class::Quote,
+            b'$' => Class::Dollar,
+            b'0'..=b'9' => Class::Digit,
+            _ => Class::Plain,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether a byte can be part of a word or of a number, so that what follows it begins nothing new.
 fn is_word(byte: u8) -> bool {

@@ -82,7 +82,7 @@ pub(crate) fn error(code: &str) -> Vec<u8> {
 }
 
 /// Tags, with the text of rows and errors.
-fn seen(mut bytes: &[u8]) -> Vec<String> {
+pub(crate) fn seen(mut bytes: &[u8]) -> Vec<String> {
     let mut seen = Vec::new();
     while let [tag, a, b, c, d, ..] = *bytes {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;

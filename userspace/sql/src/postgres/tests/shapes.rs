@@ -85,6 +85,7 @@ fn alone(text: &str) -> Analysis {
 fn said(analysis: &Analysis, part: &str) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut analysis = analysis.clone();
     analysis.length = 0;
+    analysis.template = None;
     for statement in &mut analysis.statements {
         statement.range = 0..0;
     }

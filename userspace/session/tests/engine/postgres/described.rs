@@ -1,0 +1,127 @@
+//! What the server is asked to describe before a statement runs, and how often.
+
+use std::sync::Arc;
+
+use bytes::{BufMut as _, BytesMut};
+use interdict_session::catalogue::{Key, Reader};
+use interdict_session::postgres::{self, Opening, open};
+use interdict_session::{Engine, Output, Shared};
+
+use super::wire::{INT, TEXT, done, message, query, ready, row, seen};
+use crate::support::Session;
+
+const TABLE: u32 = 20_000;
+const POLICY: &str = "name: p
+applies: { services: [\"*\"] }
+default: allow
+mask:
+  - columns: [\"patients.ssn\"]
+    with: redact
+";
+
+/// The server's catalogue: `patients (id, ssn)`.
+fn publish(shared: &Shared) {
+    let oid = TABLE.to_string();
+    let mut reader = Reader::default();
+    let relation = ["r", &oid, "public", "patients", "r"];
+    let columns = [["a", &oid, "1", "id", "23"], ["a", &oid, "2", "ssn", "25"]];
+    for cells in [relation].iter().chain(&columns) {
+        reader
+            .row(cells.iter().map(|cell| Some(cell.as_bytes())))
+            .unwrap();
+    }
+    let mark = [Some(&b"m"[..]), Some(b"1"), Some(b"read committed"), None, None];
+    reader.row(mark.into_iter()).unwrap();
+    let key = Key {
+        service: "clinic".to_owned(),
+        upstream: "server:5432".to_owned(),
+        database: "d".to_owned(),
+        reader: String::new(),
+    };
+    let catalogue = reader.finish(&shared.analyzer);
+    shared.catalogues.publish(&key, 0, Arc::new(catalogue), 0);
+}
+
+fn session() -> Session {
+    let mut first = BytesMut::new();
+    let body = b"\0\x03\0\0user\0u\0database\0d\0\0";
+    first.put_u32(body.len() as u32 + 4);
+    first.put_slice(body);
+    let Opening::Startup(startup) = open(&mut first) else {
+        panic!("no start-up")
+    };
+    let engine = |shared: Arc<Shared>, context, out: &mut Output| {
+        publish(&shared);
+        Engine::Postgres(Box::new(postgres::Engine::new(shared, context, startup, 0, out)))
+    };
+    let mut session = Session::new(POLICY, engine, seen);
+    session.server(&[message(b'R', &[0, 0, 0, 0]), ready()].concat());
+    session.forget();
+    session
+}
+
+/// Of `id`, and of the second column whatever it is.
+fn described(second: (u32, i16)) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.put_u16(2);
+    for (name, (table, number), of) in [("id", (TABLE, 1), INT), ("ssn", second, TEXT)] {
+        body.put_slice(name.as_bytes());
+        body.put_u8(0);
+        body.put_u32(table);
+        body.put_i16(number);
+        body.put_u32(of);
+        body.put_i16(-1);
+        body.put_i32(-1);
+        body.put_u16(0);
+    }
+    message(b'T', &body)
+}
+
+/// Asks; true if the server was to describe the statement first, as it then does.
+fn ask(session: &mut Session, sql: &str, second: (u32, i16)) -> bool {
+    session.forget();
+    session.client(&query(sql));
+    if session.to_server == query(sql) || session.to_server.is_empty() {
+        return false;
+    }
+    assert!(!session.to_server.ends_with(&query(sql)), "{sql}");
+    session.to_server.clear();
+    let answer = [
+        message(b'3', &[]),
+        message(b'1', &[]),
+        message(b't', &[0, 0]),
+        described(second),
+        message(b'3', &[]),
+        ready(),
+    ];
+    session.server(&answer.concat());
+    session.client(&[]);
+    true
+}
+
+/// The server answers with a row.
+fn answer(session: &mut Session) -> Vec<String> {
+    let second = (TABLE, 2);
+    let cells = [Some("7"), Some("852-41-7396")];
+    session.server(&[described(second), row(&cells), done("SELECT 1"), ready()].concat());
+    session.seen()
+}
+
+#[test]
+fn texts_that_differ_in_constants_are_described_once() {
+    let mut session = session();
+    for (sql, first) in [
+        ("SELECT id, ssn FROM patients WHERE id = 1", true),
+        ("SELECT id, ssn FROM patients WHERE id = 22", false),
+        ("SELECT id, ssn FROM patients WHERE id = 333", false),
+        // Another shape, and a constant of another kind.
+        ("SELECT id, ssn FROM patients WHERE id = 1 LIMIT 5", true),
+        ("SELECT id, ssn FROM patients WHERE id = 22 LIMIT 50", false),
+        ("SELECT id, ssn FROM patients WHERE id = '1'", true),
+    ] {
+        assert_eq!(ask(&mut session, sql, (TABLE, 2)), first, "{sql}");
+        assert_eq!(session.to_server, query(sql), "{sql}");
+        assert_eq!(answer(&mut session), ["T", "D 7|[redacted]", "C", "Z"], "{sql}");
+        assert_eq!(session.started.len(), 1, "{sql}");
+    }
+}
