@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Look-ups at once. A runtime has 512 threads for what blocks: a file system that hangs must leave some to the rest of
 /// the daemon.
@@ -25,8 +25,8 @@ pub struct Elsewhere {
 pub(crate) enum ElsewhereError {
     #[error("it took longer than {} s", .0.as_secs())]
     Late(Duration),
-    #[error("it was given up: {0}")]
-    Lost(#[from] tokio::task::JoinError),
+    #[error("it was given up")]
+    Lost,
 }
 
 impl Elsewhere {
@@ -47,21 +47,21 @@ impl Elsewhere {
         let done = async {
             // Never closed. What hangs keeps its place also when nobody waits for it any more.
             let place = Arc::clone(&self.room).acquire_owned().await.ok();
+            let (tell, told) = oneshot::channel();
             let work = move || {
-                let outcome = work();
+                // Whoever asked may have given up.
+                let _ = tell.send(work());
                 drop(place);
-                outcome
             };
             // Asked for by a task of that runtime: a thread has the rights of the one that starts it, and a session thread
-            // has none to give, nor may it start any.
+            // has none to give, nor may it start any. That task waits for nothing: the answer comes here without it.
             self.runtime
-                .spawn(async move { tokio::task::spawn_blocking(work).await })
-                .await?
+                .spawn(async move { drop(tokio::task::spawn_blocking(work)) });
+            told.await.map_err(|_| ElsewhereError::Lost)
         };
-        match tokio::time::timeout(self.patience, done).await {
-            Ok(outcome) => Ok(outcome?),
-            Err(_) => Err(ElsewhereError::Late(self.patience)),
-        }
+        tokio::time::timeout(self.patience, done)
+            .await
+            .unwrap_or(Err(ElsewhereError::Late(self.patience)))
     }
 
     /// The addresses of a name, as the host resolves names.
@@ -88,6 +88,18 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(elsewhere.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn what_panics_is_lost_and_gives_its_place_back() {
+        let elsewhere = Elsewhere::new(Handle::current(), Duration::from_secs(10));
+        let outcome: Result<(), _> = elsewhere
+            .run(|| std::panic::resume_unwind(Box::new("it went wrong")))
+            .await;
+        assert!(matches!(outcome, Err(ElsewhereError::Lost)), "{outcome:?}");
+        while elsewhere.room.available_permits() < AT_ONCE {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! quotes, prefixed strings, numbers in unusual forms): what it gives up on is parsed. Which constants don't matter is the walk's to say, see
 //! [`super::walk::Walker::ignores`].
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A text with its constants told apart from the rest.
@@ -31,11 +32,10 @@ impl Shape {
         let (mut at, mut copied) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
             let before = at.checked_sub(1).and_then(|before| bytes.get(before).copied());
-            match CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Refused) {
-                Class::Plain => at += 1,
+            match Class::of(byte) {
                 Class::Refused => return None,
                 Class::Opening(second) if bytes.get(at + 1) == Some(&second) => return None,
-                Class::Opening(_) => at += 1,
+                Class::Plain | Class::Opening(_) => at += 1,
                 Class::Quote if before == Some(b'&') => return None,
                 Class::Quote => at = quoted(bytes, at, b'"')?,
                 Class::Dollar | Class::Digit if before.is_some_and(is_word) => at += 1,
@@ -76,12 +76,12 @@ impl Shape {
     }
 
     /// The text with a mark for every constant that does not matter, by their order.
-    pub(crate) fn template(&self, text: &str, matters: &[bool]) -> Option<Vec<u8>> {
+    pub(crate) fn template(&self, text: &str, matters: &[bool]) -> Option<Cow<'_, [u8]>> {
         if matters.len() != self.constants.len() {
             return None;
         }
         if !matters.contains(&true) {
-            return Some(self.skeleton.clone());
+            return Some(Cow::Borrowed(&self.skeleton));
         }
         let mut template = Vec::with_capacity(text.len());
         let mut constants = self.constants.iter().zip(matters);
@@ -97,7 +97,7 @@ impl Shape {
                 template.push(*byte);
             }
         }
-        Some(template)
+        Some(Cow::Owned(template))
     }
 }
 
@@ -116,25 +116,21 @@ enum Class {
     Digit,
 }
 
-static CLASSES: [Class; 256] = {
-    let mut classes = [Class::Plain; 256];
-    let mut byte = 0;
-    while byte < classes.len() {
-        classes[byte] = match byte as u8 {
-            b'\t' | b'\n' | 0x0b | 0x0c | b'\r' => Class::Plain,
-            0..b' ' | b'\\' => Class::Refused,
-            b'-' => Class::Opening(b'-'),
-            b'/' => Class::Opening(b'*'),
-            b'\'' => Class::Apostrophe,
-            b'"' => Class::Quote,
-            b'$' => Class::Dollar,
-            b'0'..=b'9' => Class::Digit,
-            _ => Class::Plain,
-        };
-        byte += 1;
+impl Class {
+    const fn of(byte: u8) -> Self {
+        match byte {
+            b'\t' | b'\n' | 0x0b | 0x0c | b'\r' => Self::Plain,
+            0..b' ' | b'\\' => Self::Refused,
+            b'-' => Self::Opening(b'-'),
+            b'/' => Self::Opening(b'*'),
+            b'\'' => Self::Apostrophe,
+            b'"' => Self::Quote,
+            b'$' => Self::Dollar,
+            b'0'..=b'9' => Self::Digit,
+            _ => Self::Plain,
+        }
     }
-    classes
-};
+}
 
 /// Whether a byte can be part of a word or of a number, so that what follows it begins nothing new.
 fn is_word(byte: u8) -> bool {
