@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::io::Result;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 
 use interdict_sql::{Analysis, Analyzer, Control, Effect, PostgresSettings};
@@ -34,7 +34,6 @@ struct Relay {
     client: Wire,
     server: Wire,
     observer: Option<Observer>,
-    analyzer: Analyzer,
     settings: PostgresSettings,
     /// As the server last said it: idle, in a transaction, or in one that failed.
     status: u8,
@@ -58,6 +57,30 @@ struct Before {
     savepoint: bool,
 }
 
+/// One for all scripts, so that texts share what they can.
+static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| Analyzer::new(1 << 26));
+
+/// What an analysis says of a text, wherever its statements are in it.
+fn said<'a>(analysis: &'a Analysis, text: &'a [u8]) -> impl PartialEq + 'a {
+    let text = str::from_utf8(text).unwrap_or_default();
+    let statements = analysis.statements.iter().enumerate();
+    let statements: Vec<_> = statements
+        .map(|(index, statement)| {
+            let mut statement = statement.clone();
+            statement.range = 0..0;
+            (statement, analysis.part(index, text))
+        })
+        .collect();
+    let Analysis {
+        gaps,
+        fingerprint,
+        normalised,
+        ddl,
+        ..
+    } = analysis;
+    (statements, gaps, fingerprint, normalised, ddl)
+}
+
 impl Relay {
     fn open(client: UnixStream, socket: &Path, tally: Arc<Mutex<Tally>>) -> Result<Self> {
         let mut client = Wire::new(client);
@@ -68,7 +91,6 @@ impl Relay {
             client,
             server,
             observer: database(&opening).and_then(|name| Observer::new(socket, &name)),
-            analyzer: Analyzer::new(1 << 20),
             settings: PostgresSettings::default(),
             status: b'I',
             cursors: HashSet::new(),
@@ -101,19 +123,23 @@ impl Relay {
 
     fn statement(&mut self, message: &Message) -> Result<()> {
         let text = message.body.strip_suffix(&[0]).unwrap_or(&message.body);
-        let analysis = self.analyzer.postgres(text, &self.settings);
+        let analysis = ANALYZER.postgres(text, &self.settings);
+        let own = Analyzer::new(0).postgres(text, &self.settings);
         let harmless = watch::harmless(&analysis) && self.fetches_harmless(&analysis);
         let before = if harmless { self.before(&analysis)? } else { None };
         self.server.write(&message.bytes())?;
         let (accepted, ready) = self.answer()?;
         let watched = before.is_some();
-        let seen = match before {
+        let mut seen = match before {
             Some(before) if accepted => self.after(&before, &analysis)?,
             _ => {
                 self.last = Last::default();
                 Vec::new()
             }
         };
+        if said(&analysis, text) != said(&own, text) {
+            seen.push("has another analysis by itself");
+        }
         for statement in &analysis.statements {
             if let Control::DeclareCursor { name, .. } = &statement.control {
                 if harmless {

@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     pub(crate) compared: usize,
     /// Taken to be harmless and accepted where it could not be looked at.
     pub(crate) unwatched: usize,
+    /// Those whose analysis others share that differ in constants only.
+    pub(crate) shared: usize,
     gaps: BTreeMap<String, (usize, String)>,
     /// How often a transaction id was no sign of a change, by the reason.
     pub(crate) excused: BTreeMap<&'static str, usize>,
@@ -68,6 +70,7 @@ impl Tally {
             self.refused += 1;
             return;
         }
+        self.shared += usize::from(analysis.template().is_some());
         let complete = usize::from(analysis.complete());
         if line.is_some() {
             self.accepted += 1;
