@@ -46,8 +46,8 @@ const ATTEMPTS: &[(&str, Attempt, Fate, bool)] = &[
             OpenOptions::new()
                 .append(true)
                 .create(true)
-                .open(scratch())
-                .map(drop)
+                .open(scratch())?;
+            fs::remove_file(scratch())
         },
         Fate::Refused,
         false,
