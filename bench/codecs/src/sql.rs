@@ -6,10 +6,11 @@ use anyhow::{Result, ensure};
 use interdict_sql::{Analyzer, MysqlSettings, PostgresSettings};
 
 const STATEMENT: &str = "SELECT abalance FROM pgbench_accounts WHERE aid = 5";
+const PREPARED: &str = "SELECT abalance FROM pgbench_accounts WHERE aid = $1";
 
 /// The same statement again and again: all but the first come from the cache.
 pub(crate) fn cached(count: usize) -> Result<()> {
-    analyse(&Analyzer::new(1 << 20), count)
+    analyse(&Analyzer::new(1 << 20), PREPARED, count)
 }
 
 /// Each time with another constant.
@@ -43,15 +44,15 @@ pub(crate) fn mysql(count: usize) -> Result<()> {
 
 /// With a cache too small to keep anything.
 pub(crate) fn uncached(count: usize) -> Result<()> {
-    analyse(&Analyzer::new(0), count)
+    analyse(&Analyzer::new(0), STATEMENT, count)
 }
 
-fn analyse(analyzer: &Analyzer, count: usize) -> Result<()> {
+fn analyse(analyzer: &Analyzer, text: &str, count: usize) -> Result<()> {
     let settings = PostgresSettings::default();
     let mut statements = 0;
     for _ in 0..count {
         statements += analyzer
-            .postgres(STATEMENT.as_bytes(), &settings)
+            .postgres(text.as_bytes(), &settings)
             .statements
             .len();
     }

@@ -111,13 +111,18 @@ fn dissect(text: &str, settings: PostgresSettings, shape: Option<&Shape>) -> (An
     };
     let matter = shape
         .zip(tokens.as_ref())
-        .and_then(|(shape, tokens)| matters(&analysis, shape, tokens, &ignored));
+        .and_then(|(shape, tokens)| matters(&analysis, shape, tokens, ignored));
     analysis.normalised = tokens.and_then(|tokens| tokens.normalise());
     (analysis, matter)
 }
 
 /// Which constants of a shape matter; `None`: none is known not to.
-fn matters(analysis: &Analysis, shape: &Shape, tokens: &Tokens<'_>, ignored: &[i32]) -> Option<Box<[bool]>> {
+fn matters(
+    analysis: &Analysis,
+    shape: &Shape,
+    tokens: &Tokens<'_>,
+    mut ignored: Vec<i32>,
+) -> Option<Box<[bool]>> {
     let [statement] = analysis.statements.as_slice() else {
         return None;
     };
@@ -129,9 +134,11 @@ fn matters(analysis: &Analysis, shape: &Shape, tokens: &Tokens<'_>, ignored: &[i
     if !plain || !tokens.constants().eq(shape.constants().iter().cloned()) {
         return None;
     }
+    // As many as the text has constants, which can be thousands.
+    ignored.sort_unstable();
     let matters = shape.constants().iter().map(|constant| {
         let start = i32::try_from(constant.start);
-        !start.is_ok_and(|start| ignored.contains(&start))
+        !start.is_ok_and(|start| ignored.binary_search(&start).is_ok())
     });
     let matters: Box<[bool]> = matters.collect();
     matters.contains(&false).then_some(matters)

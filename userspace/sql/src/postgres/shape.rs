@@ -16,7 +16,8 @@ pub(crate) struct Shape {
     constants: Vec<Range<usize>>,
 }
 
-/// Marks for constants of a kind. The kinds are those that the grammar tells apart; no text that has a shape has such bytes itself.
+/// Marks for constants of a kind. The kinds are those that the grammar tells apart; no text that has a shape has such bytes itself, but within
+/// strings.
 const INTEGER: u8 = 1;
 const NUMBER: u8 = 2;
 const STRING: u8 = 3;
