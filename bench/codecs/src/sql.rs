@@ -51,10 +51,7 @@ fn analyse(analyzer: &Analyzer, text: &str, count: usize) -> Result<()> {
     let settings = PostgresSettings::default();
     let mut statements = 0;
     for _ in 0..count {
-        statements += analyzer
-            .postgres(text.as_bytes(), &settings)
-            .statements
-            .len();
+        statements += analyzer.postgres(text.as_bytes(), &settings).statements.len();
     }
     ensure!(
         statements == count,
