@@ -6,15 +6,11 @@ use interdict_audit::Audit;
 use interdict_record::Record;
 use uuid::Uuid;
 
-use crate::support::{NOON, config, place, rows, runtime, sealed, statement_ended, statement_started};
+use crate::support::{NOON, config, place, rows, runtime, sealed, statement_ended, statement_started, syncs};
 
 async fn started(audit: &Audit, session: Uuid, statement: Uuid) {
     let record = statement_started(session, statement, NOON);
     audit.put(vec![record]).await.unwrap();
-}
-
-fn syncs(audit: &Audit) -> u64 {
-    audit.syncs().total().0
 }
 
 #[test]

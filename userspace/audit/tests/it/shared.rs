@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use interdict_audit::{Audit, AuditError, Table};
 use uuid::Uuid;
 
-use crate::support::{NOON, config, copy, place, rows, runtime, statement_ended, statement_started};
+use crate::support::{NOON, config, copy, place, rows, runtime, statement_ended, statement_started, syncs};
 
 const TASKS: usize = 64;
 
@@ -15,10 +15,6 @@ fn thread() -> tokio::runtime::Runtime {
         .enable_all()
         .build()
         .unwrap()
-}
-
-fn syncs(audit: &Audit) -> u64 {
-    audit.syncs().total().0
 }
 
 /// What was acknowledged is in the files at that moment, and those who wait together are served by one sync.

@@ -149,6 +149,11 @@ pub(crate) async fn record(audit: &Audit, records: Vec<Record>) {
     waited(audit, records).await.unwrap();
 }
 
+/// How often the journal was made durable.
+pub(crate) fn syncs(audit: &Audit) -> u64 {
+    audit.syncs().total().0
+}
+
 /// In the two ways that there are, by turns.
 pub(crate) async fn waited(audit: &Audit, records: Vec<Record>) -> Result<(), AuditError> {
     static TURN: AtomicU64 = AtomicU64::new(0);

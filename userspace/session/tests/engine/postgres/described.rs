@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut as _, BytesMut};
+use interdict_session::Shared;
 use interdict_session::catalogue::{Key, Reader};
-use interdict_session::postgres::{self, Opening, open};
-use interdict_session::{Engine, Output, Shared};
 
-use super::wire::{INT, TEXT, done, message, query, ready, row, seen};
+use super::wire::{INT, TEXT, described, done, message, query, ready, row, session_after};
 use crate::support::Session;
 
 const TABLE: u32 = 20_000;
@@ -42,39 +40,9 @@ fn publish(shared: &Shared) {
     shared.catalogues.publish(&key, 0, Arc::new(catalogue), 0);
 }
 
-fn session() -> Session {
-    let mut first = BytesMut::new();
-    let body = b"\0\x03\0\0user\0u\0database\0d\0\0";
-    first.put_u32(body.len() as u32 + 4);
-    first.put_slice(body);
-    let Opening::Startup(startup) = open(&mut first) else {
-        panic!("no start-up")
-    };
-    let engine = |shared: Arc<Shared>, context, out: &mut Output| {
-        publish(&shared);
-        Engine::Postgres(Box::new(postgres::Engine::new(shared, context, startup, 0, out)))
-    };
-    let mut session = Session::new(POLICY, engine, seen);
-    session.server(&[message(b'R', &[0, 0, 0, 0]), ready()].concat());
-    session.forget();
-    session
-}
-
 /// Of `id`, and of the second column whatever it is.
-fn described(second: (u32, i16)) -> Vec<u8> {
-    let mut body = Vec::new();
-    body.put_u16(2);
-    for (name, (table, number), of) in [("id", (TABLE, 1), INT), ("ssn", second, TEXT)] {
-        body.put_slice(name.as_bytes());
-        body.put_u8(0);
-        body.put_u32(table);
-        body.put_i16(number);
-        body.put_u32(of);
-        body.put_i16(-1);
-        body.put_i32(-1);
-        body.put_u16(0);
-    }
-    message(b'T', &body)
+fn columns(second: (u32, i16)) -> Vec<u8> {
+    described(&[("id", (TABLE, 1), INT), ("ssn", second, TEXT)])
 }
 
 /// Asks; true if the server was to describe the statement first, as it then does.
@@ -90,7 +58,7 @@ fn ask(session: &mut Session, sql: &str, second: (u32, i16)) -> bool {
         message(b'3', &[]),
         message(b'1', &[]),
         message(b't', &[0, 0]),
-        described(second),
+        columns(second),
         message(b'3', &[]),
         ready(),
     ];
@@ -103,13 +71,13 @@ fn ask(session: &mut Session, sql: &str, second: (u32, i16)) -> bool {
 fn answer(session: &mut Session) -> Vec<String> {
     let second = (TABLE, 2);
     let cells = [Some("7"), Some("852-41-7396")];
-    session.server(&[described(second), row(&cells), done("SELECT 1"), ready()].concat());
+    session.server(&[columns(second), row(&cells), done("SELECT 1"), ready()].concat());
     session.seen()
 }
 
 #[test]
 fn texts_that_differ_in_constants_are_described_once() {
-    let mut session = session();
+    let mut session = session_after(POLICY, publish);
     for (sql, first) in [
         ("SELECT id, ssn FROM patients WHERE id = 1", true),
         ("SELECT id, ssn FROM patients WHERE id = 22", false),

@@ -1,8 +1,10 @@
 //! What the test says as a client and as a server, and how it reads what the client gets.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, BytesMut};
 use interdict_session::postgres::{self, Opening, open};
-use interdict_session::{Engine, Output};
+use interdict_session::{Engine, Output, Shared};
 
 use crate::support::Session;
 
@@ -12,6 +14,11 @@ pub(crate) const JSON: u32 = 114;
 
 /// A session whose client may ask.
 pub(crate) fn session(policy: &str) -> Session {
+    session_after(policy, |_| {})
+}
+
+/// The same, after something was done with what sessions share.
+pub(crate) fn session_after(policy: &str, prepare: impl FnOnce(&Shared)) -> Session {
     let mut first = BytesMut::new();
     let body = b"\0\x03\0\0user\0u\0database\0d\0\0";
     first.put_u32(body.len() as u32 + 4);
@@ -19,7 +26,8 @@ pub(crate) fn session(policy: &str) -> Session {
     let Opening::Startup(startup) = open(&mut first) else {
         panic!("no start-up")
     };
-    let engine = |shared, context, out: &mut Output| {
+    let engine = |shared: Arc<Shared>, context, out: &mut Output| {
+        prepare(&shared);
         Engine::Postgres(Box::new(postgres::Engine::new(shared, context, startup, 0, out)))
     };
     let mut session = Session::new(policy, engine, seen);
@@ -44,13 +52,22 @@ pub(crate) fn query(sql: &str) -> Vec<u8> {
 }
 
 pub(crate) fn columns(types: &[u32]) -> Vec<u8> {
+    let names: Vec<_> = (0..types.len()).map(|index| format!("c{index}")).collect();
+    let fields = names.iter().zip(types);
+    let fields: Vec<_> = fields.map(|(name, of)| (name.as_str(), (0, 0), *of)).collect();
+    described(&fields)
+}
+
+/// Names, the columns of tables that they are, types.
+pub(crate) fn described(fields: &[(&str, (u32, i16), u32)]) -> Vec<u8> {
     let mut body = Vec::new();
-    body.put_u16(types.len() as u16);
-    for (index, oid) in types.iter().enumerate() {
-        body.put_slice(format!("c{index}\0").as_bytes());
-        body.put_u32(0);
-        body.put_u16(0);
-        body.put_u32(*oid);
+    body.put_u16(fields.len() as u16);
+    for (name, (table, number), of) in fields {
+        body.put_slice(name.as_bytes());
+        body.put_u8(0);
+        body.put_u32(*table);
+        body.put_i16(*number);
+        body.put_u32(*of);
         body.put_i16(-1);
         body.put_i32(-1);
         body.put_u16(0);
@@ -82,7 +99,7 @@ pub(crate) fn error(code: &str) -> Vec<u8> {
 }
 
 /// Tags, with the text of rows and errors.
-pub(crate) fn seen(mut bytes: &[u8]) -> Vec<String> {
+fn seen(mut bytes: &[u8]) -> Vec<String> {
     let mut seen = Vec::new();
     while let [tag, a, b, c, d, ..] = *bytes {
         let length = u32::from_be_bytes([a, b, c, d]) as usize;

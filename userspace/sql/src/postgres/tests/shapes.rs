@@ -77,10 +77,6 @@ fn texts() -> impl Iterator<Item = &'static str> {
     TEXTS.iter().copied().chain(all().map(|case| case.0))
 }
 
-fn alone(text: &str) -> Analysis {
-    postgres::analyse(text, SETTINGS, None).0
-}
-
 /// What the analysis says, but for where the statement is; that is said by its text.
 fn said(analysis: &Analysis, part: &str) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut analysis = analysis.clone();
@@ -90,6 +86,17 @@ fn said(analysis: &Analysis, part: &str) -> impl PartialEq + std::fmt::Debug + u
         statement.range = 0..0;
     }
     (analysis, part.to_owned())
+}
+
+/// The text has the analysis that it has by itself.
+fn assert_own(known: &Analysis, text: &str) {
+    let mut own = postgres::analyse(text, SETTINGS, None).0;
+    own.length = text.len();
+    assert_eq!(
+        said(known, known.part(0, text)),
+        said(&own, own.part(0, text)),
+        "{text}"
+    );
 }
 
 /// The text with another constant in the place of one.
@@ -119,13 +126,7 @@ fn what_is_said_not_to_matter_does_not() {
                 let first = analyzer.postgres(text.as_bytes(), &SETTINGS);
                 let shared = analyzer.postgres(changed.as_bytes(), &SETTINGS);
                 assert!(Arc::ptr_eq(&first, &shared), "{text}\n{changed}");
-                let mut own = alone(&changed);
-                own.length = changed.len();
-                assert_eq!(
-                    said(&shared, shared.part(0, &changed)),
-                    said(&own, own.part(0, &changed)),
-                    "{text}\n{changed}"
-                );
+                assert_own(&shared, &changed);
             }
         }
     }
@@ -144,13 +145,7 @@ fn no_text_gets_anothers_analysis() {
             for other in others(&text[constant.clone()]) {
                 let changed = with(text, &shape, index, other);
                 let known = analyzer.postgres(changed.as_bytes(), &SETTINGS);
-                let mut own = alone(&changed);
-                own.length = changed.len();
-                assert_eq!(
-                    said(&known, known.part(0, &changed)),
-                    said(&own, own.part(0, &changed)),
-                    "{text}\n{changed}"
-                );
+                assert_own(&known, &changed);
             }
         }
     }
