@@ -43,10 +43,7 @@ const ATTEMPTS: &[(&str, Attempt, Fate, bool)] = &[
     (
         "write",
         || {
-            OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(scratch())?;
+            OpenOptions::new().append(true).create(true).open(scratch())?;
             fs::remove_file(scratch())
         },
         Fate::Refused,
