@@ -1,6 +1,8 @@
 //! What a statement that is said to change nothing is held to.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use interdict_sql::{Analysis, Effect, Effects};
 
@@ -111,7 +113,11 @@ pub(crate) fn changed(
 pub(crate) const TOOK_ID: &str = "took a transaction id";
 
 /// A superuser's session beside the one that is watched.
-pub(crate) struct Observer(Session);
+pub(crate) struct Observer {
+    session: Session,
+    /// Whether the watched session is known to be the only other one.
+    alone: bool,
+}
 
 /// What an observer saw before or after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,19 +133,39 @@ impl Observer {
         let mut session = Session::open(socket, USER, database).ok()?;
         // The watched session may hold a sequence that this one asks for, and waits for our answer.
         session.ask("SET lock_timeout = '5ms'").ok()?;
-        Some(Self(session))
+        Some(Self {
+            session,
+            alone: false,
+        })
+    }
+
+    /// Waits until the sessions before this one are gone: one that ends takes a transaction id to drop its temporary tables,
+    /// and psql's `\c`, or the next script, does not wait for that.
+    fn wait_alone(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.alone {
+            let others = "SELECT count(*) FROM pg_stat_activity \
+                          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            let others = self.session.ask(others).unwrap();
+            self.alone = others[0].as_deref() == Some("1");
+            assert!(Instant::now() < deadline, "the session before does not end");
+            if !self.alone {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     pub(crate) fn look(&mut self) -> Sight {
+        self.wait_alone();
         let sequences = self
-            .0
+            .session
             .ask(
                 "SELECT sum(pg_sequence_last_value(oid)) FROM pg_class \
                  WHERE relkind = 'S' AND relpersistence <> 't'",
             )
             .ok()
             .map(|columns| columns.into_iter().next().flatten().unwrap_or_default());
-        let next = self.0.ask("SELECT pg_current_xact_id()").unwrap();
+        let next = self.session.ask("SELECT pg_current_xact_id()").unwrap();
         Sight {
             next: next[0].as_ref().unwrap().parse().unwrap(),
             sequences,
