@@ -1,4 +1,5 @@
-//! The floor of a hop through userspace: bytes copied both ways, and nothing looked at.
+//! The floor of a hop through userspace: bytes copied both ways, and nothing looked at; with `--sync`, what clients say is on
+//! disk before it is passed on.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,10 +7,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rustls_pki_types::ServerName;
-use tokio::io::copy_bidirectional_with_sizes;
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional_with_sizes,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::durable::Durable;
 use crate::tls;
 
 /// Buffer of each direction: tokio's own default, written out because figures depend on it.
@@ -25,6 +29,15 @@ pub(crate) struct Options {
     listen: SocketAddr,
     #[arg(long)]
     upstream: SocketAddr,
+    /// Write what clients say to this new file, and pass it on when that is durable
+    #[arg(long)]
+    sync: Option<PathBuf>,
+}
+
+impl Options {
+    fn record(&self) -> Result<Option<Durable>> {
+        self.sync.as_deref().map(Durable::start).transpose()
+    }
 }
 
 /// Where it stands, and what it shows and trusts.
@@ -44,9 +57,13 @@ pub(crate) struct TlsOptions {
 
 /// Serves until it is ended.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let record = options.record()?;
     workers()?.block_on(async {
         let upstream = options.upstream;
-        serve(options.listen, move |client| pass(client, upstream)).await
+        serve(options.listen, move |client| {
+            pass(client, upstream, record.clone())
+        })
+        .await
     })
 }
 
@@ -54,10 +71,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 pub(crate) fn run_tls(options: &TlsOptions) -> Result<()> {
     let acceptor = TlsAcceptor::from(Arc::new(tls::server(&options.certificate, &options.key)?));
     let connector = TlsConnector::from(Arc::new(tls::client(&options.authority)?));
-    let Options { listen, upstream } = options.place;
+    let record = options.place.record()?;
+    let Options { listen, upstream, .. } = options.place;
     workers()?.block_on(async {
         serve(listen, move |client| {
-            pass_tls(client, acceptor.clone(), connector.clone(), upstream)
+            let (acceptor, connector) = (acceptor.clone(), connector.clone());
+            pass_tls(client, acceptor, connector, upstream, record.clone())
         })
         .await
     })
@@ -86,12 +105,54 @@ where
     }
 }
 
-async fn pass(mut client: TcpStream, upstream: SocketAddr) -> Result<()> {
-    let mut server = TcpStream::connect(upstream).await?;
+async fn pass(client: TcpStream, upstream: SocketAddr, record: Option<Durable>) -> Result<()> {
+    let server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER).await?;
-    Ok(())
+    both_ways(client, server, BUFFER, record).await
+}
+
+async fn both_ways<S>(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    mut server: S,
+    buffer: usize,
+    record: Option<Durable>,
+) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(record) = record else {
+        copy_bidirectional_with_sizes(&mut client, &mut server, buffer, buffer).await?;
+        return Ok(());
+    };
+    let (mut said, mut to_client) = tokio::io::split(client);
+    let (mut answered, mut to_server) = tokio::io::split(server);
+    let there = async {
+        let mut bytes = vec![0; buffer];
+        loop {
+            let read = said.read(&mut bytes).await?;
+            let Some(chunk) = bytes.get(..read).filter(|chunk| !chunk.is_empty()) else {
+                to_server.shutdown().await?;
+                return Ok(());
+            };
+            record.keep(chunk).await?;
+            to_server.write_all(chunk).await?;
+            to_server.flush().await?;
+        }
+    };
+    let back = async {
+        let mut bytes = vec![0; buffer];
+        loop {
+            let read = answered.read(&mut bytes).await?;
+            let Some(chunk) = bytes.get(..read).filter(|chunk| !chunk.is_empty()) else {
+                to_client.shutdown().await?;
+                return Ok(());
+            };
+            to_client.write_all(chunk).await?;
+            to_client.flush().await?;
+        }
+    };
+    tokio::try_join!(there, back).map(|((), ())| ())
 }
 
 async fn pass_tls(
@@ -99,16 +160,16 @@ async fn pass_tls(
     acceptor: TlsAcceptor,
     connector: TlsConnector,
     upstream: SocketAddr,
+    record: Option<Durable>,
 ) -> Result<()> {
     client.set_nodelay(true)?;
-    let mut client = acceptor.accept(client).await?;
+    let client = acceptor.accept(client).await?;
     let server = TcpStream::connect(upstream).await?;
     server.set_nodelay(true)?;
-    let mut server = connector
+    let server = connector
         .connect(ServerName::try_from("localhost")?, server)
         .await?;
-    copy_bidirectional_with_sizes(&mut client, &mut server, TLS_BUFFER, TLS_BUFFER).await?;
-    Ok(())
+    both_ways(client, server, TLS_BUFFER, record).await
 }
 
 #[cfg(test)]
@@ -117,14 +178,14 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn bytes_pass_unchanged_both_ways() -> Result<()> {
+    /// Something said and answered through a proxy that is set up so.
+    async fn there_and_back(record: Option<Durable>) -> Result<()> {
         let server = TcpListener::bind("127.0.0.1:0").await?;
         let upstream = server.local_addr()?;
         let front = TcpListener::bind("127.0.0.1:0").await?;
         let mut client = TcpStream::connect(front.local_addr()?).await?;
         let (accepted, _) = front.accept().await?;
-        let passing = tokio::spawn(pass(accepted, upstream));
+        let passing = tokio::spawn(pass(accepted, upstream, record));
         client.write_all(b"there").await?;
         let (mut at_server, _) = server.accept().await?;
         let mut seen = [0; 5];
@@ -137,5 +198,20 @@ mod tests {
         assert_eq!(all, b"back");
         drop(client);
         passing.await?
+    }
+
+    #[tokio::test]
+    async fn bytes_pass_unchanged_both_ways() -> Result<()> {
+        there_and_back(None).await
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_kept_before() -> Result<()> {
+        let path = std::env::temp_dir().join(format!("interdict-load-copy-{}", std::process::id()));
+        there_and_back(Some(Durable::start(&path)?)).await?;
+        let file = std::fs::read(&path)?;
+        std::fs::remove_file(&path)?;
+        assert!(file.starts_with(b"there\0"), "what the server says is not kept");
+        Ok(())
     }
 }

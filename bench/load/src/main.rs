@@ -4,6 +4,7 @@
 
 mod connect;
 mod copy;
+mod durable;
 mod https;
 mod mysql;
 mod outcome;

@@ -223,6 +223,11 @@ pub enum Operand {
 }
 
 impl Operand {
+    /// Whether it is of the text itself.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(self, Self::Literal(_) | Self::LiteralArray(_))
+    }
+
     /// The elements of a value that is an array.
     pub(crate) fn array(self) -> Self {
         match self {
@@ -266,6 +271,9 @@ pub struct Lineage {
     pub variables: Vec<(String, Flow)>,
     /// Why the rest says nothing; `None` if it is certain.
     pub gap: Option<String>,
+    /// Constants of the text are among the operands, or would be if they were shorter or fewer. Without them, texts that share an
+    /// analysis ([`crate::Analysis::template`]) share this too.
+    pub has_constants: bool,
 }
 
 impl Lineage {

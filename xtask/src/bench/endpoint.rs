@@ -17,6 +17,8 @@ pub(super) enum Role {
     Direct,
     /// Looks at nothing: the floor of a hop through userspace.
     Copy,
+    /// The same, and what clients say is on disk before it is passed on: the floor of a durable record.
+    CopySync,
     Pgbouncer,
     Haproxy,
     Nginx,
@@ -39,6 +41,7 @@ impl Role {
         match self {
             Self::Direct => "direct",
             Self::Copy => "copy",
+            Self::CopySync => "copy, synced",
             Self::Pgbouncer => "pgbouncer",
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",

@@ -142,7 +142,8 @@ impl Load {
             && match endpoint.role {
                 Role::Inject => self.name == CONNECT,
                 Role::Detectors => matches!(self.work, Work::Large { .. }),
-                Role::MasksBatch => {
+                // Where each statement waits for the disk or could.
+                Role::MasksBatch | Role::CopySync => {
                     MYSQL.contains(&self.name)
                         || [
                             PINNED,

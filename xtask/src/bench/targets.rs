@@ -80,6 +80,13 @@ impl Judge<'_> {
         Some(of(role)? / of(base)?)
     }
 
+    /// Says after the target added last what the least that is durable, a copying proxy that syncs, comes to.
+    fn beside_synced(&mut self, synced: Option<f64>) {
+        if let Some(synced) = synced {
+            self.aside(format!("copying with a sync {synced:.2}"));
+        }
+    }
+
     fn to_copy(&self, load: &str, role: Role) -> Option<f64> {
         Some(self.row(load, role)?.to_copy?[0])
     }
@@ -126,34 +133,32 @@ fn postgres(judge: &mut Judge<'_>) {
     for load in [SIMPLE_8, PREPARED_8] {
         let figure = judge.cpu(load, Role::Masks, Role::Copy);
         judge.add(format!("{load}: CPU"), false, 1.25, "× copy", figure);
+        judge.beside_synced(judge.cpu(load, Role::CopySync, Role::Copy));
     }
     let added = judge.row(PINNED, Role::MasksBatch).and_then(|row| row.added_us);
     let strict = judge.row(PINNED, Role::Masks).and_then(|row| row.added_us);
     let copy = judge.row(PINNED, Role::Copy).and_then(|row| row.added_us);
+    let synced = judge.row(PINNED, Role::CopySync).and_then(|row| row.added_us);
     let sync = judge.report.machine.sync_us;
     judge.add(format!("{PINNED}: added p50"), false, 35.0, "µs", added);
     if added.is_some() {
         judge.aside(format!(
-            "batch; copy {}; strict {}, where the disk's sync alone is {sync:.0}",
+            "batch; copy {}; strict {}, where copying with a sync is {} and a sync alone {sync:.0}",
             shown(copy, 0),
-            shown(strict, 0)
+            shown(strict, 0),
+            shown(synced, 0)
         ));
     }
     for load in [SIMPLE_8, SIMPLE_32, PREPARED_8, PREPARED_32] {
         let figure = judge.to_copy(load, Role::Masks);
-        let rate = judge.row(load, Role::Masks).map(|row| row.per_second);
-        // Each statement is durable before it is forwarded: more of them than syncs fit into the time were written together.
         judge.add(format!("{load}: speed"), true, 0.95, "× copy", figure);
-        if let Some(together) = rate
-            .map(|rate| rate * sync / 1e6)
-            .filter(|together| *together > 1.0)
-        {
-            judge.aside(format!("{together:.1} statements a sync at least"));
-        }
+        judge.beside_synced(judge.to_copy(load, Role::CopySync));
     }
     for load in [SIMPLE_32, PREPARED_32] {
         let figure = judge.row(load, Role::Masks).and_then(|row| row.p99_to_copy);
         judge.add(format!("{load}: p99"), false, 1.2, "× copy", figure);
+        let synced = judge.row(load, Role::CopySync).and_then(|row| row.p99_to_copy);
+        judge.beside_synced(synced);
     }
     let figure = judge.cpu(CONNECT, Role::Masks, Role::Copy);
     judge.add(format!("{CONNECT}: CPU"), false, 1.5, "× copy", figure);
@@ -226,8 +231,10 @@ fn others(judge: &mut Judge<'_>) {
     for load in MYSQL {
         let figure = judge.to_copy(load, Role::Masks);
         judge.add(format!("{load}: speed"), true, 0.90, "× copy", figure);
+        judge.beside_synced(judge.to_copy(load, Role::CopySync));
         let figure = judge.speed(load, Role::Masks, Role::Haproxy);
         judge.add(format!("{load}: speed"), true, 1.0, "× haproxy", figure);
+        judge.beside_synced(judge.speed(load, Role::CopySync, Role::Haproxy));
     }
     let figure = judge
         .row(MYSQL_LARGE, Role::Masks)
@@ -241,12 +248,20 @@ fn others(judge: &mut Judge<'_>) {
     );
     let figure = judge.to_copy(HTTPS_1K, Role::Masks);
     judge.add(format!("{HTTPS_1K}, masked: speed"), true, 0.85, "× copy", figure);
+    judge.beside_synced(judge.to_copy(HTTPS_1K, Role::CopySync));
     let figure = judge.speed(HTTPS_1K, Role::Masks, Role::Nginx);
     judge.add(format!("{HTTPS_1K}, masked: speed"), true, 1.0, "× nginx", figure);
+    judge.beside_synced(judge.speed(HTTPS_1K, Role::CopySync, Role::Nginx));
     let figure = judge
         .row(HTTPS_64K, Role::Masks)
         .and_then(|row| row.cpu_us_per_operation);
     judge.add(format!("{HTTPS_64K}, masked: CPU"), false, 250.0, "µs", figure);
+    let copy = judge
+        .row(HTTPS_64K, Role::Copy)
+        .and_then(|row| row.cpu_us_per_operation);
+    if copy.is_some() {
+        judge.aside(format!("copy {}", shown(copy, 0)));
+    }
 }
 
 fn memory(judge: &mut Judge<'_>) {

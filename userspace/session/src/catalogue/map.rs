@@ -1,5 +1,8 @@
 //! A catalogue seen through one policy.
 
+mod build;
+mod lineages;
+
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -8,11 +11,9 @@ use interdict_masking::{Mask, Subject};
 use interdict_policy::{Effective, Predicates};
 use interdict_sql::lineage::{ColumnId, Flow, How, Lineage, Routines, Stored};
 use interdict_sql::{Analyzer, Relation};
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use super::routines::{Body, Inside};
+use self::lineages::Lineages;
 use super::{Catalogue, FIRST_USER_OID, Map};
 use crate::reading::Reading;
 
@@ -65,7 +66,7 @@ pub struct MaskMap {
     routines_read: bool,
     /// Names of all masked columns, and of those made of them.
     names: BTreeSet<String>,
-    lineages: Cache<Asked, Traced, Weight>,
+    lineages: Lineages,
     purpose: Purpose,
     /// Of a map of subjects: what they are, by their numbers.
     bearers: Arc<[Arc<Subject>]>,
@@ -80,31 +81,6 @@ enum Purpose {
     Masks,
     /// Whose data they are.
     Subjects,
-}
-
-/// Stands for columns that nobody can name: those that a routine reads which can't be looked into.
-const ANY: ColumnId = ColumnId {
-    relation: 0,
-    attribute: 0,
-};
-
-/// Bytes of texts and lineages that are kept.
-const LINEAGES: u64 = 8 << 20;
-
-/// A text and the settings that it is read by.
-type Asked = (Box<[u8]>, Reading);
-
-/// The lineage of each of its statements.
-type Traced = Arc<[Arc<Lineage>]>;
-
-#[derive(Clone, Debug)]
-struct Weight;
-
-impl Weighter<Asked, Traced> for Weight {
-    fn weight(&self, key: &Asked, all: &Traced) -> u64 {
-        let all: usize = all.iter().map(|lineage| lineage.weight()).sum();
-        (key.0.len() + all + 64) as u64
-    }
 }
 
 impl MaskMap {
@@ -123,78 +99,6 @@ impl MaskMap {
         map
     }
 
-    fn build(
-        catalogue: &Arc<Catalogue>,
-        effective: &Effective,
-        database: &str,
-        analyzer: &Analyzer,
-        purpose: Purpose,
-    ) -> Self {
-        let mut map = Self {
-            columns: Map::default(),
-            lifted: HashSet::default(),
-            lifts: Map::default(),
-            flows: Map::default(),
-            sensitive: HashSet::default(),
-            untraced: HashSet::default(),
-            routines: Map::default(),
-            routines_read: false,
-            names: BTreeSet::new(),
-            lineages: Cache::with_weighter(4096, LINEAGES, Weight),
-            catalogue: Arc::clone(catalogue),
-            purpose,
-            bearers: match purpose {
-                Purpose::Masks => Arc::default(),
-                Purpose::Subjects => effective.subjects().cloned().collect(),
-            },
-            subjects: None,
-        };
-        for (&oid, relation) in &catalogue.relations {
-            // What MySQL calls a database is what PostgreSQL calls a schema.
-            let database = match catalogue.reading {
-                Reading::Postgres(_) => database,
-                Reading::Mysql(_) => &relation.schema,
-            };
-            if purpose == Purpose::Subjects {
-                map.take_subjects(oid, database, effective);
-                continue;
-            }
-            map.carriers(oid, &relation.schema, &relation.name, effective);
-            if effective.lifts_masks() {
-                for column in &relation.columns {
-                    let grant = effective.lifted(database, &relation.schema, &relation.name, &column.name);
-                    if let Some(grant) = grant {
-                        map.lifted.insert((oid, column.number));
-                        map.lifts.insert(oid, grant);
-                    }
-                }
-            }
-            if !effective.may_mask_relation(database, Some(&relation.schema), &relation.name) {
-                continue;
-            }
-            for column in &relation.columns {
-                let name = &column.name;
-                if let Some(found) = effective.column_mask(database, &relation.schema, &relation.name, name) {
-                    let masked = MaskedColumn {
-                        mask: found.mask.clone(),
-                        origin: format!("{}.{}.{name}", relation.schema, relation.name),
-                        rule: found.rule.to_string(),
-                        predicates: found.predicates,
-                        shows_length: found.shows_length,
-                    };
-                    map.put(oid, column.number, name, Arc::new(masked));
-                }
-            }
-        }
-        while map.spread() {}
-        // A view's query may call routines, and a routine read views: what a routine reads is known by names alone, and those
-        // of views are not complete before they are traced. A second round settles both.
-        map.read_routines();
-        map.expand_views(analyzer);
-        map.read_routines();
-        map
-    }
-
     /// The map of the policy's `subjects`.
     pub(crate) fn subjects(&self) -> Option<&Arc<Self>> {
         self.subjects.as_ref()
@@ -207,129 +111,6 @@ impl MaskMap {
 
     pub(super) fn subjects_by_number(&self) -> &[Arc<Subject>] {
         &self.bearers
-    }
-
-    pub(super) fn put(&mut self, oid: u32, attribute: i16, column: &str, masked: Arc<MaskedColumn>) {
-        self.columns.insert((oid, attribute), masked);
-        self.sensitive.insert(oid);
-        self.names.insert(column.to_owned());
-    }
-
-    /// Carries masks one step further, from parents to children and back. True if anything changed.
-    fn spread(&mut self) -> bool {
-        let catalogue = Arc::clone(&self.catalogue);
-        let before = self.columns.len();
-        for (&child, parents) in &catalogue.parents {
-            for &parent in parents {
-                // A parent's rows include its children's: a mask on either side holds on both.
-                self.copy_by_name(parent, child);
-                self.copy_by_name(child, parent);
-            }
-        }
-        before != self.columns.len()
-    }
-
-    fn copy_by_name(&mut self, from: u32, to: u32) {
-        if !self.sensitive.contains(&from) {
-            return;
-        }
-        let catalogue = Arc::clone(&self.catalogue);
-        let Some(relation) = catalogue.relations.get(&from) else {
-            return;
-        };
-        for column in &relation.columns {
-            let Some(masked) = self.columns.get(&(from, column.number)).cloned() else {
-                continue;
-            };
-            if let Some(own) = catalogue.column_number(to, &column.name)
-                && !self.columns.contains_key(&(to, own))
-            {
-                self.put(to, own, &column.name, masked);
-            }
-        }
-    }
-
-    /// What each of the users' routines can read of masked columns, by itself and through others that it calls.
-    fn read_routines(&mut self) {
-        let catalogue = Arc::clone(&self.catalogue);
-        let routines = &catalogue.routines;
-        for oid in routines.oids() {
-            let own = routines
-                .body(oid)
-                .map(|body| self.own_reads(body))
-                .unwrap_or_default();
-            self.routines.insert(oid, own);
-        }
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for oid in routines.oids() {
-                let called: Vec<u32> = match routines.body(oid) {
-                    Some(Body::Aggregate(parts)) => parts.clone(),
-                    Some(Body::Known(inside)) => inside
-                        .functions
-                        .iter()
-                        .flat_map(|function| match function.rsplit_once('.') {
-                            Some((schema, name)) => routines.named(Some(schema), name).collect::<Vec<_>>(),
-                            None => routines.named(None, function).collect(),
-                        })
-                        .collect(),
-                    _ => continue,
-                };
-                let mut all = self.routine(oid);
-                let before = (all.reads.clone(), all.keeps_arguments);
-                for other in called.into_iter().filter(|other| *other != oid) {
-                    let other = self.routine(other);
-                    all.reads.merge(&other.reads);
-                    all.keeps_arguments |= other.keeps_arguments;
-                }
-                if before != (all.reads.clone(), all.keeps_arguments) {
-                    changed = true;
-                    self.routines.insert(oid, all);
-                }
-            }
-        }
-        self.routines_read = self.routines.values().any(|routine| !routine.reads.is_clean());
-    }
-
-    fn own_reads(&self, body: &Body) -> Routines {
-        match body {
-            Body::Extension | Body::Aggregate(_) => Routines::default(),
-            Body::Unknown | Body::Text(_) => Routines {
-                reads: Flow::of(ANY).through(How::Computed),
-                keeps_arguments: true,
-            },
-            Body::Known(inside) => Routines {
-                reads: self.reads_of(inside),
-                keeps_arguments: inside.keeps,
-            },
-        }
-    }
-
-    fn reads_of(&self, inside: &Inside) -> Flow {
-        if inside.incomplete {
-            return Flow::of(ANY).through(How::Computed);
-        }
-        let mut reads = Flow::default();
-        for relation in &inside.relations {
-            for oid in self.catalogue.resolve_anywhere(relation) {
-                if self.untraced.contains(&oid) {
-                    reads.merge(&Flow::of(ANY).through(How::Computed));
-                }
-                let columns = self
-                    .catalogue
-                    .relations
-                    .get(&oid)
-                    .map_or(&[][..], |entry| &entry.columns);
-                for column in columns
-                    .iter()
-                    .filter(|column| inside.references.may_mean(&column.name))
-                {
-                    reads.merge(&self.flow(oid, column.number).through(How::Computed));
-                }
-            }
-        }
-        reads
     }
 
     pub(super) fn shared_catalogue(&self) -> Arc<Catalogue> {
@@ -350,24 +131,6 @@ impl MaskMap {
 
     pub(super) fn is_untraced(&self, oid: u32) -> bool {
         self.untraced.contains(&oid)
-    }
-
-    /// A view whose columns can't be traced.
-    pub(super) fn lose(&mut self, view: u32) {
-        self.untraced.insert(view);
-        self.sensitive.insert(view);
-    }
-
-    /// What a view's column shows.
-    pub(super) fn add_flow(&mut self, view: u32, attribute: i16, flow: Flow) {
-        if flow.is_clean() {
-            return;
-        }
-        self.sensitive.insert(view);
-        if let Some(name) = self.catalogue.column_name(view, attribute) {
-            self.names.insert(name.to_owned());
-        }
-        self.flows.insert((view, attribute), flow);
     }
 
     /// What a reader of a relation's column sees of masked columns.
@@ -497,16 +260,18 @@ impl MaskMap {
             .map_or("a masked column", |masked| masked.origin.as_str())
     }
 
-    /// The lineage of each statement of a text.
-    pub fn lineages(&self, analyzer: &Analyzer, text: &[u8], reading: &Reading) -> Arc<[Arc<Lineage>]> {
-        let key = (Box::from(text), *reading);
-        if let Some(known) = self.lineages.get(&key) {
-            return known;
-        }
-        let traced = reading.trace(analyzer, text, self);
-        let all: Arc<[Arc<Lineage>]> = traced.into_iter().map(Arc::new).collect();
-        self.lineages.insert(key, Arc::clone(&all));
-        all
+    /// The lineage of each statement of a text. `template`: of its analysis ([`Analysis::template`]).
+    ///
+    /// [`Analysis::template`]: interdict_sql::Analysis::template
+    pub fn lineages(
+        &self,
+        analyzer: &Analyzer,
+        text: &[u8],
+        template: Option<&[u8]>,
+        reading: &Reading,
+    ) -> Arc<[Arc<Lineage>]> {
+        let trace = || reading.trace(analyzer, text, self);
+        self.lineages.of(text, template, reading, trace)
     }
 
     /// Whether a masked value can be read through a relation that a statement names.

@@ -59,7 +59,7 @@ impl Session {
             return lost("the statement can't be told from its neighbours");
         };
         let Some(name) = name(statement) else {
-            let all = map.lineages(analyzer, text.as_bytes(), reading);
+            let all = map.lineages(analyzer, text.as_bytes(), analysis.template(), reading);
             return match all.get(index) {
                 Some(lineage) if all.len() == analysis.statements.len() => Arc::clone(lineage),
                 _ => lost("the statement can't be told from its neighbours"),
@@ -68,7 +68,12 @@ impl Session {
         let plain = matches!(statement.kind, "execute" | "fetch" | "move") && statement.relations.is_empty();
         match lookup(name).as_slice() {
             [spoken] if plain => {
-                let all = map.lineages(analyzer, spoken.text.as_bytes(), reading);
+                let all = map.lineages(
+                    analyzer,
+                    spoken.text.as_bytes(),
+                    spoken.analysis.template(),
+                    reading,
+                );
                 match all.get(spoken.index) {
                     Some(lineage) if all.len() == spoken.analysis.statements.len() => Arc::clone(lineage),
                     _ => lost("the statement can't be told from its neighbours"),

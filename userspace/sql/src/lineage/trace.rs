@@ -24,6 +24,7 @@ pub(crate) struct Trace<'s> {
     pub(crate) gap: Option<String>,
     /// A routine of the users' reads protected columns by itself.
     pub(crate) routines_read: bool,
+    has_constants: bool,
     steps: usize,
 }
 
@@ -38,6 +39,7 @@ impl<'s> Trace<'s> {
             stores: Vec::new(),
             gap: None,
             routines_read: false,
+            has_constants: false,
             steps: 0,
         }
     }
@@ -52,6 +54,7 @@ impl<'s> Trace<'s> {
             stores: self.stores,
             variables,
             gap: self.gap,
+            has_constants: self.has_constants,
         }
     }
 
@@ -84,6 +87,7 @@ impl<'s> Trace<'s> {
 
     fn probes(&mut self, column: ColumnId, operands: impl IntoIterator<Item = Operand>) {
         for operand in operands {
+            self.has_constants |= operand.is_constant();
             self.probes.insert(Probe { column, operand });
         }
     }
@@ -94,6 +98,7 @@ impl<'s> Trace<'s> {
             return;
         };
         for operand in values {
+            self.has_constants |= operand.is_constant();
             let long = matches!(&operand, Operand::Literal(text) if text.len() > GIVEN_LENGTH);
             if !long && self.given.len() < GIVEN {
                 self.given.insert(Probe { column, operand });

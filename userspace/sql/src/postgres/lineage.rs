@@ -208,4 +208,4 @@ impl<'a, 's> Tracer<'a, 's> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

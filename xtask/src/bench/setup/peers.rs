@@ -63,8 +63,10 @@ pub(super) fn start(servers: &Servers, direct: &[Endpoint], cleanup: &Cleanup) -
             });
             Ok(())
         };
-        let port = host::free_port()?;
-        begin(Role::Copy, copy(servers, server, port)?, port)?;
+        for role in [Role::Copy, Role::CopySync] {
+            let port = host::free_port()?;
+            begin(role, copy(servers, server, role, port)?, port)?;
+        }
         if server.family == Family::Postgres {
             let port = host::free_port()?;
             begin(
@@ -93,7 +95,7 @@ pub(super) fn start(servers: &Servers, direct: &[Endpoint], cleanup: &Cleanup) -
     Ok(endpoints)
 }
 
-fn copy(servers: &Servers, server: &Endpoint, port: u16) -> Result<Child> {
+fn copy(servers: &Servers, server: &Endpoint, role: Role, port: u16) -> Result<Child> {
     let mut command = Command::new(&servers.load);
     command.arg(if server.family == Family::Https {
         "copy-tls"
@@ -103,6 +105,10 @@ fn copy(servers: &Servers, server: &Endpoint, port: u16) -> Result<Child> {
     command
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .args(["--upstream", &format!("127.0.0.1:{}", server.port)]);
+    if role == Role::CopySync {
+        let record = servers.place.join(format!("copied-{port}"));
+        command.arg("--sync").arg(record);
+    }
     if let (Family::Https, Some(https)) = (server.family, &servers.https) {
         command
             .arg("--certificate")

@@ -6,7 +6,8 @@ use super::trace;
 use crate::PostgresSettings;
 use crate::lineage::{ColumnId, Flow, How, Lineage, Operand, Routines, Schema, SchemaColumn, Untraced};
 
-struct Clinic;
+/// The schema of the tests.
+pub(in crate::postgres) struct Clinic;
 
 const PATIENTS: u32 = 20_000;
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::all;
+use crate::lineage::{Lineage, Operand};
+use crate::postgres::lineage::tests::Clinic;
+use crate::postgres::lineage::trace;
 use crate::postgres::text::{Tokens, tokens};
 use crate::postgres::{self, Shape};
 use crate::{Analysis, Analyzer, PostgresSettings};
@@ -132,6 +135,70 @@ fn what_is_said_not_to_matter_does_not() {
     }
     assert!(free > 60, "{free} constants don't matter");
     assert!(bound > 20, "{bound} do");
+}
+
+/// Statements of protected columns (`ssn`, `phone` and `dob` of `patients`) whose constants stand beside them and elsewhere.
+const TRACED: &[&str] = &[
+    "SELECT id, ssn, phone FROM patients WHERE id = 5 AND name = 'x' LIMIT 3",
+    "SELECT id, ssn FROM patients WHERE ssn = '1' AND id = 5",
+    "SELECT id FROM patients WHERE ssn = '1' || 'x' OR phone IN ('1', '2') OR dob = ANY('{1,2}')",
+    "SELECT id FROM patients WHERE ssn LIKE '1%' AND dob BETWEEN '1' AND '2' AND phone > '3' AND ssn ~ '^1'",
+    "SELECT ssn IS NOT DISTINCT FROM '1', nullif(phone, '2'), (ssn, id) = ('3', 4) FROM patients WHERE name = 'x'",
+    "SELECT (SELECT ssn FROM patients p WHERE p.id = v.patient_id AND p.name = 'x') FROM visits v WHERE v.reason = 'y'",
+    "WITH w AS (SELECT ssn AS s, id FROM patients WHERE id = 5) SELECT s FROM w WHERE s = '1' AND id IN (1, 2) ORDER BY 1 OFFSET 4",
+    "INSERT INTO patients (id, name, ssn) VALUES (1, 'x', '2'), (2, 'y', '3')",
+    "INSERT INTO patients (id, name) VALUES (1, 'x')",
+    "INSERT INTO visits (id, reason) SELECT id, ssn FROM patients WHERE id = 5",
+    "UPDATE patients SET ssn = '1', name = 'x' WHERE id = 5",
+    "UPDATE patients SET name = 'x' WHERE id = 5 AND ssn = phone RETURNING ssn",
+    "DELETE FROM patients WHERE id = 5 RETURNING phone",
+    "SELECT length(ssn), upper(ssn) = 'X', ssn || 'x' FROM patients WHERE id = 5 GROUP BY 1 HAVING max(ssn) > '1'",
+];
+
+#[test]
+fn lineages_without_constants_are_shared_rightly() {
+    let (mut shared, mut own) = (0, 0);
+    let given = |lineage: &Lineage| {
+        let mut operands = lineage
+            .probes
+            .iter()
+            .chain(&lineage.given)
+            .map(|probe| &probe.operand);
+        operands.any(|operand| matches!(operand, Operand::Literal(_) | Operand::LiteralArray(_)))
+    };
+    for text in TRACED.iter().copied().chain(texts()) {
+        let Some(shape) = Shape::read(text) else { continue };
+        let Some(matters) = postgres::analyse(text, SETTINGS, Some(&shape)).1 else {
+            continue;
+        };
+        let first = trace(text, SETTINGS, &Clinic);
+        assert!(
+            first
+                .iter()
+                .all(|lineage| lineage.has_constants || !given(lineage)),
+            "{text}"
+        );
+        // Too long to be listed: what is left out must not be left out for others.
+        let long = format!("'{}'", "x".repeat(300));
+        let free = matters.iter().enumerate().filter(|(_, matters)| !**matters);
+        for (index, _) in free {
+            let constant = &text[shape.constants()[index].clone()];
+            let long = constant.starts_with('\'').then_some(long.as_str());
+            for other in others(constant).iter().copied().chain(long) {
+                let changed = with(text, &shape, index, other);
+                let second = trace(&changed, SETTINGS, &Clinic);
+                let constants = |all: &[Lineage]| all.iter().any(|lineage| lineage.has_constants);
+                assert_eq!(constants(&first), constants(&second), "{text}\n{changed}");
+                if constants(&first) {
+                    own += 1;
+                } else {
+                    shared += 1;
+                    assert_eq!(first, second, "{text}\n{changed}");
+                }
+            }
+        }
+    }
+    assert!(shared > 300 && own > 100, "{shared} shared, {own} not");
 }
 
 /// Whatever the constants are, whether they matter or not: through the cache each text has the analysis that it has by itself.
