@@ -31,6 +31,9 @@ const DRIVERS: &[(&str, Driver)] = &[
     ("mysql row, no policy", |count| {
         mysql::rows(session::NOTHING, count)
     }),
+    ("mysql row, 2 of 6 columns masked", |count| {
+        mysql::rows(session::MASKS, count)
+    }),
     ("mysql row, detectors", |count| mysql::rows(session::FOUND, count)),
     ("json body, KiB, 2 keys masked", body::masked),
     ("sql analysis, cached", sql::cached),

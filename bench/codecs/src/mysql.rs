@@ -1,12 +1,14 @@
 //! MySQL's engine: rows of a text result.
 
+use std::fmt::Write as _;
+
 use anyhow::{Result, bail, ensure};
 use bytes::{BufMut as _, BytesMut};
 use interdict_session::Engine as AnyEngine;
-use interdict_session::catalogue::COLUMNS;
+use interdict_session::catalogue::mysql::COLUMNS;
 use interdict_session::mysql::{Engine, Greeted, Opening, greeting, open};
 
-use crate::session::{NOTHING, ROW, Session};
+use crate::session::{DATABASE, NOTHING, ROW, Session};
 
 /// PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION, PLUGIN_AUTH and what goes with them in every client.
 const CAPABILITIES: u32 = 1 | 1 << 9 | 1 << 13 | 1 << 15 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19 | 1 << 24;
@@ -20,6 +22,9 @@ const DO: &[u8] = b"\x03do 1";
 const QUESTIONS: usize = 8;
 /// VARCHAR in utf8mb4.
 const TEXT: (u8, u16) = (253, 45);
+const TABLE: &str = "patients";
+/// Names of the row's columns.
+const NAMES: [&str; 6] = ["id", "name", "ssn", "email", "notes", "visited"];
 
 /// Rows in one piece of the server's bytes.
 const PIECE: usize = 400;
@@ -27,14 +32,17 @@ const PIECE: usize = 400;
 /// One statement whose result has so many rows.
 pub(crate) fn rows(policy: &str, count: usize) -> Result<()> {
     let mut session = begin(policy)?;
-    let question = packet(0, b"\x03SELECT 1");
+    let question = packet(
+        0,
+        b"\x03SELECT id, name, ssn, email, notes, visited FROM patients",
+    );
     session.client(&question)?;
     ensure!(
         session.out.to_server == question,
         "the server was asked something else"
     );
     let mut number = 1;
-    session.server(&numbered(&mut number, &columns(ROW.len())))?;
+    session.server(&numbered(&mut number, &columns(TABLE, &NAMES)))?;
     session.server(&numbered(&mut number, &[row(&ROW)]))?;
     session.check(policy != NOTHING)?;
     for _ in 0..count.div_ceil(PIECE) {
@@ -72,13 +80,18 @@ fn begin(policy: &str) -> Result<Session> {
         let asked = String::from_utf8_lossy(&asked);
         let answer = if asked.contains("interdict: session") {
             let settings = ["STRICT_TRANS_TABLES", "utf8mb4", "0", ""];
-            [columns(settings.len()), vec![row(&settings), END.to_vec()]].concat()
+            [columns("", &["c"; 4]), vec![row(&settings), END.to_vec()]].concat()
         } else {
             ensure!(
                 asked.contains("interdict: catalogue"),
                 "unknown question: {asked}"
             );
-            [columns(COLUMNS), vec![END.to_vec()]].concat()
+            [
+                columns("", &["c"; COLUMNS]),
+                catalogue(&asked),
+                vec![END.to_vec()],
+            ]
+            .concat()
         };
         session.server(&numbered(&mut 1, &answer))?;
         if session.out.to_server.is_empty() {
@@ -130,11 +143,36 @@ fn numbered(number: &mut u8, payloads: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn columns(count: usize) -> Vec<Vec<u8>> {
-    let mut out = vec![vec![count as u8]];
-    for index in 0..count {
+/// What a question about the catalogue is answered: one table.
+fn catalogue(asked: &str) -> Vec<Vec<u8>> {
+    let (database, table) = (hex(DATABASE), hex(TABLE));
+    if asked.contains("information_schema.TABLES") {
+        return vec![row(&["r", &database, &table, &hex("BASE TABLE"), ""])];
+    }
+    if !asked.contains("information_schema.COLUMNS") {
+        return Vec::new();
+    }
+    (1..)
+        .zip(NAMES)
+        .map(|(number, name): (u8, _)| row(&["a", &database, &table, &number.to_string(), &hex(name)]))
+        .collect()
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut hex, byte| {
+        // A string grows: it takes whatever is written.
+        let _ = write!(hex, "{byte:02X}");
+        hex
+    })
+}
+
+/// Columns of a table; without its name, of none.
+fn columns(table: &str, names: &[&str]) -> Vec<Vec<u8>> {
+    let schema = if table.is_empty() { "" } else { DATABASE };
+    let mut out = vec![vec![names.len() as u8]];
+    for name in names {
         let mut body = Vec::new();
-        for text in ["def", "", "", "", &format!("c{index}"), ""] {
+        for text in ["def", schema, table, table, name, name] {
             put_text(&mut body, text);
         }
         body.put_u8(12);

@@ -38,7 +38,7 @@ pub(crate) use portions::{Portion, Portions, sent};
 pub(crate) use reach::{Reach, lost};
 pub use recording::MASKS_LIFTED;
 pub(crate) use recording::fingerprint;
-pub(crate) use recording::{Asked, Ended, RECORDED_PARAMETER, Tally};
+pub(crate) use recording::{Asked, Ended, RECORDED_PARAMETER, Scratch, Tally};
 
 use crate::catalogue::{Key, MaskMap};
 use crate::context::{Context, Shared};

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::catalogue::{MaskMap, Origin};
 use crate::refusal::Refusal;
-use crate::session::{Bearers, Blind, Carrying, HeldResult, Portion, Tally, Treatment};
+use crate::session::{Bearers, Blind, Carrying, HeldResult, Portion, Scratch, Tally, Treatment};
 
 /// A statement that the server is running or will run.
 pub(super) struct Run {
@@ -129,6 +129,13 @@ struct ColumnPlan {
     subject: Option<Arc<Subject>>,
 }
 
+impl ColumnPlan {
+    /// Whether nothing is done to it, and nothing read of it.
+    fn passes(&self) -> bool {
+        matches!(self.treatment, Treatment::Pass) && !self.asked && self.subject.is_none()
+    }
+}
+
 /// What a plan is made from besides the columns.
 pub(super) struct PlanInput<'a> {
     pub(super) map: Option<&'a MaskMap>,
@@ -194,16 +201,17 @@ impl Plan {
             let blank = matches!(treatment, Treatment::Blank(_));
             let subject = plan.blind.subject(bearing, blank);
             plan.asks |= asked;
-            plan.untouched &= matches!(treatment, Treatment::Pass) && !asked && subject.is_none();
             plan.record.push(treatment.recorded(column.label.clone(), origin));
             plan.kinds.push(column.kind);
-            plan.columns.push(ColumnPlan {
+            let column = ColumnPlan {
                 treatment,
                 kind: column.kind,
                 of: column.of,
                 asked,
                 subject,
-            });
+            };
+            plan.untouched &= column.passes();
+            plan.columns.push(column);
         }
         Ok(plan)
     }
@@ -237,17 +245,27 @@ impl Plan {
         out: &mut BytesMut,
         tally: &mut Tally,
     ) -> Result<(), WireError> {
-        self.rewrite(payload, text, sequence, out, |plan, value, shown| {
-            if let (Some(subject), Some(value)) = (&plan.subject, value) {
-                let row = tally.rows;
-                tally
-                    .subjects
-                    .note(subject, row, |text| identifier(plan.of, value, text));
-            }
-            let change = self.change(plan, value, shown, tally);
-            tally.masked_cells += u64::from(change != Change::None);
-            change
-        })
+        let mut scratch = std::mem::take(&mut tally.scratch);
+        let written = self.rewrite(
+            payload,
+            text,
+            sequence,
+            out,
+            &mut scratch,
+            |plan, value, shown| {
+                if let (Some(subject), Some(value)) = (&plan.subject, value) {
+                    let row = tally.rows;
+                    tally
+                        .subjects
+                        .note(subject, row, |text| identifier(plan.of, value, text));
+                }
+                let change = self.change(plan, value, shown, tally);
+                tally.masked_cells += u64::from(change != Change::None);
+                change
+            },
+        );
+        tally.scratch = scratch;
+        written
     }
 
     /// Appends a row that was shown, with what `detection` finds replaced. The number of cells that were changed.
@@ -261,7 +279,8 @@ impl Plan {
         mut on_hit: impl FnMut(&str),
     ) -> Result<u64, WireError> {
         let mut changed = 0;
-        self.rewrite(payload, text, sequence, out, |plan, value, shown| {
+        let scratch = &mut Scratch::default();
+        self.rewrite(payload, text, sequence, out, scratch, |plan, value, shown| {
             let change = match value.filter(|_| plan.asked) {
                 Some(value) => Change::of(detect(detection, plan.of, value, shown, &mut on_hit)),
                 None => Change::None,
@@ -279,12 +298,13 @@ impl Plan {
         text: bool,
         sequence: &mut Sequence,
         out: &mut BytesMut,
+        scratch: &mut Scratch,
         show: impl FnMut(&ColumnPlan, Option<&[u8]>, &mut BytesMut) -> Change,
     ) -> Result<(), WireError> {
         if text {
-            self.rewrite_text(payload, sequence, out, show)
+            self.rewrite_text(payload, sequence, out, &mut scratch.shown, show)
         } else {
-            self.rewrite_binary(payload, sequence, out, show)
+            self.rewrite_binary(payload, sequence, out, scratch, show)
         }
     }
 
@@ -293,15 +313,18 @@ impl Plan {
         payload: &[u8],
         sequence: &mut Sequence,
         out: &mut BytesMut,
+        shown: &mut BytesMut,
         mut show: impl FnMut(&ColumnPlan, Option<&[u8]>, &mut BytesMut) -> Change,
     ) -> Result<(), WireError> {
         let row = TextRow::parse(payload, self.columns.len())?;
         let mut writer = TextRowWriter::new(sequence, out);
         let mut copied = 0;
-        let mut shown = BytesMut::new();
         for (cell, plan) in row.located().zip(&self.columns) {
+            if plan.passes() {
+                continue;
+            }
             shown.clear();
-            let change = show(plan, cell.value, &mut shown);
+            let change = show(plan, cell.value, shown);
             if change == Change::None {
                 continue;
             }
@@ -318,27 +341,28 @@ impl Plan {
         payload: &[u8],
         sequence: &mut Sequence,
         out: &mut BytesMut,
+        scratch: &mut Scratch,
         mut show: impl FnMut(&ColumnPlan, Option<&[u8]>, &mut BytesMut) -> Change,
     ) -> Result<(), WireError> {
         let row = BinaryRow::parse(payload, &self.kinds)?;
         let mut writer = BinaryRowWriter::new(self.columns.len(), sequence, out);
-        let (mut text, mut shown) = (BytesMut::new(), BytesMut::new());
+        let Scratch { text, shown } = scratch;
         for ((value, range), plan) in row.located().zip(&self.columns) {
             let mut change = Change::None;
             shown.clear();
-            if !matches!(plan.treatment, Treatment::Pass) || plan.asked || plan.subject.is_some() {
+            if !plan.passes() {
                 text.clear();
                 let given = match value {
                     Value::Bytes(bytes) => Some(bytes),
-                    _ => value.write_text(plan.kind, &mut text).then_some(&text[..]),
+                    _ => value.write_text(plan.kind, text).then_some(&text[..]),
                 };
-                change = show(plan, given, &mut shown);
+                change = show(plan, given, shown);
             }
             match change {
                 Change::None if value == Value::Null => writer.null(),
                 Change::None => writer.run(row.encoded().get(range).unwrap_or_default())?,
                 Change::Null => writer.null(),
-                Change::Value => match Value::from_text(plan.kind, &shown) {
+                Change::Value => match Value::from_text(plan.kind, shown) {
                     Some(value) => writer.cell(plan.kind, &value)?,
                     // The type can't hold what the mask shows.
                     None => writer.null(),
@@ -358,11 +382,11 @@ impl Plan {
         let masked = match (&plan.treatment, value) {
             (Treatment::Pass, _) | (Treatment::Mask(_) | Treatment::Detect, None) => return Change::None,
             (Treatment::Mask(masked), Some(value)) => {
-                tally.count(&masked.origin);
+                tally.count_masked(masked);
                 mask(&masked.mask, plan.of, value, shown)
             }
             (Treatment::Blank(masked), _) => {
-                tally.count(&masked.origin);
+                tally.count_masked(masked);
                 blank(plan.of, shown)
             }
             (Treatment::Detect, Some(value)) => {

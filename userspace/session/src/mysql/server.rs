@@ -29,7 +29,7 @@ impl Engine {
             if self.passing {
                 return self.pass_piece(input, out);
             }
-            if self.pass_rows(input, now, out) {
+            if self.rows(input, now, out) {
                 return true;
             }
             if self.waits_for_opinion(input, now, out) {

@@ -259,7 +259,7 @@ impl Plan {
                     copied = to_byte;
                     changed = true;
                     tally.masked_cells += 1;
-                    tally.count(&masked.origin);
+                    tally.count_masked(masked);
                 }
                 Treatment::Blank(masked) => {
                     // A NULL has no bytes: its length word of -1 stands right before.
@@ -276,7 +276,7 @@ impl Plan {
                     copied = to_byte;
                     changed = true;
                     tally.masked_cells += 1;
-                    tally.count(&masked.origin);
+                    tally.count_masked(masked);
                 }
                 Treatment::Detect => {
                     let Some(detection) = &self.detection else {

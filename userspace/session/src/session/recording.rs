@@ -1,7 +1,9 @@
 //! What is written down of a session.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use bytes::BytesMut;
 use interdict_policy::{Decision, Literals, Verdict};
 use interdict_record::{Column, Event, Micros, Record, RelationAccess, StatementEnded, StatementStarted};
 use interdict_sql::{Access, Analysis, Control, Copy, Effects, Statement};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use super::judge::Judgement;
 use super::{Core, Seen};
+use crate::catalogue::MaskedColumn;
 use crate::output::Output;
 use crate::refusal::Refusal;
 
@@ -165,7 +168,8 @@ impl Core {
 
     /// Records what came of a statement. `stopped`: a rule about the result, or masking, ended it.
     pub(crate) fn record_end(&mut self, ended: Ended, now: Micros, out: &mut Output) {
-        let tally = ended.tally;
+        let mut tally = ended.tally;
+        let masked_by = tally.take_masked_by();
         let (status, sqlstate) = match &ended.stopped {
             Some((_, refusal)) => ("refused", Some(self.code(refusal.kind))),
             None => (ended.status, ended.sqlstate),
@@ -195,7 +199,7 @@ impl Core {
             rows: tally.rows,
             bytes: tally.bytes,
             masked_cells: tally.masked_cells,
-            masked_by: tally.masked_by,
+            masked_by,
             decision,
             rule: ended
                 .stopped
@@ -245,7 +249,7 @@ impl Core {
     /// Takes what the policy's detectors find out of a text that is to be kept.
     pub(crate) fn scrub(&self, text: &str) -> String {
         if let Some(detection) = self.effective.detection() {
-            let mut clean = bytes::BytesMut::new();
+            let mut clean = BytesMut::new();
             if detection.redact(text.as_bytes(), &mut clean, |_| {}) {
                 return String::from_utf8_lossy(&clean).into_owned();
             }
@@ -273,6 +277,10 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     pub(crate) masked_cells: u64,
     pub(crate) masked_by: BTreeMap<String, u64>,
+    /// The same for cells of masked columns: there are few masks and many cells.
+    pub(crate) by_column: Vec<(Arc<MaskedColumn>, u64)>,
+    /// For values between what they were and what they become.
+    pub(crate) scratch: Scratch,
     /// A second opinion was asked for and not had.
     pub(crate) opinion_failed: bool,
     /// A person let the result go on.
@@ -282,8 +290,34 @@ pub(crate) struct Tally {
     pub(crate) subjects: Seen,
 }
 
+/// Buffers that are used again for every cell.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// A value as text.
+    pub(crate) text: BytesMut,
+    /// What is shown of it.
+    pub(crate) shown: BytesMut,
+}
+
 impl Tally {
-    /// Counts a cell by what masked it.
+    /// Counts a cell of a column by the mask on it.
+    pub(crate) fn count_masked(&mut self, masked: &Arc<MaskedColumn>) {
+        let mut known = self.by_column.iter_mut();
+        match known.find(|(known, _)| Arc::ptr_eq(known, masked)) {
+            Some((_, count)) => *count += 1,
+            None => self.by_column.push((Arc::clone(masked), 1)),
+        }
+    }
+
+    /// How many cells were masked by what.
+    fn take_masked_by(&mut self) -> BTreeMap<String, u64> {
+        for (masked, count) in self.by_column.drain(..) {
+            *self.masked_by.entry(masked.origin.clone()).or_default() += count;
+        }
+        std::mem::take(&mut self.masked_by)
+    }
+
+    /// Counts a cell by what was found in it.
     pub(crate) fn count(&mut self, name: &str) {
         if let Some(known) = self.masked_by.get_mut(name) {
             *known += 1;

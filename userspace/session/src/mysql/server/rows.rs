@@ -1,6 +1,6 @@
 //! Rows of results: rewritten by their plan, counted, and held against the rules about a result's size.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use interdict_policy::{Decision, Verdict};
 use interdict_record::Micros;
 use interdict_wire::mysql::{Header, Sequence, renumber, write_payload};
@@ -12,8 +12,9 @@ use crate::refusal::{Kind, Refusal, too_large};
 use crate::session::sent;
 
 impl Engine {
-    /// Passes the rows at the front of `input` that nothing is done to, without looking into them. False if there is none.
-    pub(super) fn pass_rows(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) -> bool {
+    /// Takes the rows at the front of `input` that have come whole, and shows them by their plan, where a row needs nothing else; those
+    /// that nothing is done to are not looked into. False if there is none: then it is taken as any message.
+    pub(super) fn rows(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) -> bool {
         if self.muted || self.from_server.is_inside() {
             return false;
         }
@@ -21,15 +22,32 @@ impl Engine {
         let Some(Exchange::Command(command)) = &mut self.exchange else {
             return false;
         };
-        let Command { responses, runs, .. } = command.as_mut();
-        let Some(run) = runs.front_mut() else { return false };
-        let untouched = match &run.plan {
-            Some(plan) => plan.untouched(),
-            None => !run.planned,
+        let Command {
+            responses,
+            runs,
+            text,
+            ..
+        } = command.as_mut();
+        let Some(Run {
+            plan,
+            planned,
+            watch: None,
+            tally,
+            ..
+        }) = runs.front_mut()
+        else {
+            return false;
         };
-        if !untouched || run.watch.is_some() || !responses.awaits_rows() {
+        let plan = match plan {
+            Some(plan) if plan.untouched() => None,
+            Some(plan) if !plan.asks() => Some(&**plan),
+            None if !*planned => None,
+            _ => return false,
+        };
+        if !responses.awaits_rows() {
             return false;
         }
+        let before = out.to_client.len();
         let mut sequence = self.server_sequence;
         let mut at = 0;
         let mut rows = 0;
@@ -41,29 +59,50 @@ impl Engine {
                 break;
             }
             if rest.len() < header.total() {
-                if header.total() > limit && at == 0 {
+                if header.total() > limit && at == 0 && plan.is_none() {
                     self.passing = true;
                 }
                 break;
             }
-            if sequence.expect(header.sequence).is_err() {
+            let mut next = sequence;
+            if next.expect(header.sequence).is_err() {
                 break;
             }
+            if let Some(plan) = plan {
+                // What can't be read here is read again as any message, which says what is wrong with it.
+                if header.length > limit {
+                    break;
+                }
+                let payload = rest.get(Header::SIZE..header.total()).unwrap_or_default();
+                tally.rows += 1;
+                let (client, shown) = (&mut self.client_sequence, &mut out.to_client);
+                if plan.show(payload, *text, client, shown, tally).is_err() {
+                    tally.rows -= 1;
+                    break;
+                }
+            }
+            sequence = next;
             at += header.total();
             rows += 1;
         }
         if self.passing {
-            run.tally.first_byte_at.get_or_insert(now);
-            run.tally.rows += 1;
+            tally.first_byte_at.get_or_insert(now);
+            tally.rows += 1;
             self.from_server.expect(self.server_sequence);
             return true;
         }
         if rows == 0 {
             return false;
         }
-        run.tally.first_byte_at.get_or_insert(now);
-        run.tally.rows += rows;
-        run.tally.bytes += at as u64;
+        tally.first_byte_at.get_or_insert(now);
+        if plan.is_some() {
+            tally.bytes += (out.to_client.len() - before) as u64;
+            self.server_sequence = sequence;
+            input.advance(at);
+            return true;
+        }
+        tally.rows += rows;
+        tally.bytes += at as u64;
         let mut passed = input.split_to(at);
         if self.client_sequence == self.server_sequence {
             self.client_sequence = sequence;

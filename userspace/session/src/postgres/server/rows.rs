@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::{Buf as _, BytesMut};
 use interdict_policy::Verdict;
 use interdict_record::Micros;
 use interdict_wire::postgres::Header;
@@ -12,11 +13,68 @@ use super::descriptions::changed;
 use crate::output::{EndReason, Output};
 use crate::postgres::form;
 use crate::postgres::pending::Pending;
-use crate::postgres::{Engine, Phase, front_run};
+use crate::postgres::{Engine, Phase, Run, front_run};
 use crate::refusal::{Kind, Refusal, too_large};
 use crate::session::sent;
 
 impl Engine {
+    /// Takes the rows at the front of `input` that have come whole, and shows them by their plan, where a row needs nothing else. False if
+    /// there is none: then it is taken as any message.
+    pub(super) fn rows(&mut self, input: &mut BytesMut, now: Micros, out: &mut Output) -> bool {
+        if self.muted || self.phase != Phase::Ready {
+            return false;
+        }
+        let Some(Run {
+            plan,
+            planned,
+            watch: None,
+            tally,
+            ..
+        }) = front_run(&mut self.pending)
+        else {
+            return false;
+        };
+        let plan = match plan {
+            Some(plan) if plan.untouched() => None,
+            Some(plan) if plan.asked().is_none() => Some(&**plan),
+            None if !*planned => None,
+            _ => return false,
+        };
+        let before = out.to_client.len();
+        let mut at = 0;
+        while let Some(rest) = input.get(at..)
+            && let Ok(Some(header)) = Header::peek(rest)
+            && header.tag == tag::DATA_ROW
+            && let Some(message) = rest.get(..header.total())
+        {
+            // Nothing is done to a row that can't be read here: it is read again as any message, which says what is wrong with it.
+            if let Some(plan) = plan {
+                let Ok(row) = DataRow::parse(message.get(Header::SIZE..).unwrap_or_default()) else {
+                    break;
+                };
+                tally.rows += 1;
+                if !plan.rewrite(message, row, &mut out.to_client, tally) {
+                    tally.rows -= 1;
+                    break;
+                }
+            } else {
+                tally.rows += 1;
+            }
+            at += header.total();
+        }
+        if at == 0 {
+            return false;
+        }
+        if plan.is_none() {
+            out.to_client
+                .extend_from_slice(input.get(..at).unwrap_or_default());
+        }
+        tally.first_byte_at.get_or_insert(now);
+        tally.bytes += (out.to_client.len() - before) as u64;
+        input.advance(at);
+        true
+    }
+
     /// Counts a row that passes as it is; false if it has to be looked at.
     pub(super) fn pass_row(&mut self, header: &Header, now: Micros) -> bool {
         if self.muted || self.phase == Phase::Replication {
