@@ -26,8 +26,8 @@ const TABLE: &str = "patients";
 /// Names of the row's columns.
 const NAMES: [&str; 6] = ["id", "name", "ssn", "email", "notes", "visited"];
 
-/// Rows in one piece of the server's bytes.
-const PIECE: usize = 400;
+/// Rows in one piece of the server's bytes: as many as there are numbers for packets, twice, so that every piece is the same.
+const PIECE: usize = 512;
 
 /// One statement whose result has so many rows.
 pub(crate) fn rows(policy: &str, count: usize) -> Result<()> {
@@ -45,8 +45,8 @@ pub(crate) fn rows(policy: &str, count: usize) -> Result<()> {
     session.server(&numbered(&mut number, &columns(TABLE, &NAMES)))?;
     session.server(&numbered(&mut number, &[row(&ROW)]))?;
     session.check(policy != NOTHING)?;
+    let piece = numbered(&mut number, &vec![row(&ROW); PIECE]);
     for _ in 0..count.div_ceil(PIECE) {
-        let piece = numbered(&mut number, &vec![row(&ROW); PIECE]);
         session.server(&piece)?;
     }
     ensure!(!session.out.to_client.is_empty(), "the rows were swallowed");

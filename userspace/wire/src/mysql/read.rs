@@ -63,19 +63,22 @@ pub(super) fn lenenc<'a>(field: &'static str) -> impl Parser<&'a [u8], Output = 
 pub(super) fn lenenc_or_null<'a>(
     field: &'static str,
 ) -> impl Parser<&'a [u8], Output = Option<&'a [u8]>, Error = Fault> {
-    move |input: &'a [u8]| {
-        // Rows are made of these, and most of these are short: combinators take several times as long.
-        match input.split_first() {
-            Some((&NULL, rest)) => return Ok((rest, None)),
-            Some((&length, rest)) if length < NULL => {
-                if let Some((value, rest)) = rest.split_at_checked(usize::from(length)) {
-                    return Ok((rest, Some(value)));
-                }
+    move |input| read_lenenc_or_null(field, input)
+}
+
+/// The same, for rows, which are made of it: what is short is read without a call.
+#[inline]
+pub(super) fn read_lenenc_or_null<'a>(field: &'static str, input: &'a [u8]) -> Read<'a, Option<&'a [u8]>> {
+    match input.split_first() {
+        Some((&NULL, rest)) => return Ok((rest, None)),
+        Some((&length, rest)) if length < NULL => {
+            if let Some((value, rest)) = rest.split_at_checked(usize::from(length)) {
+                return Ok((rest, Some(value)));
             }
-            _ => {}
         }
-        lenenc(field).map(Some).parse(input)
+        _ => {}
     }
+    lenenc(field).map(Some).parse(input)
 }
 
 /// A text with a length of one byte.

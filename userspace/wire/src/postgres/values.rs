@@ -3,7 +3,7 @@ use std::iter::FusedIterator;
 
 use nom::Parser;
 
-use super::read::{Fault, Read, int16, value};
+use super::read::{Fault, Read, int16, read_value};
 use super::write::Frame;
 use crate::hidden::Hidden;
 use crate::{Located, WireError};
@@ -53,7 +53,7 @@ impl<'a> Values<'a> {
             let (start, count) = int16(field).parse(input)?;
             let mut rest = start;
             for _ in 0..count {
-                (rest, _) = value(field).parse(rest)?;
+                (rest, _) = read_value(field, rest)?;
             }
             let size = start.len().saturating_sub(rest.len());
             Ok((
@@ -118,7 +118,7 @@ impl<'a> Iterator for ValuesIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let (rest, value) = value("value").parse(self.bytes).ok()?;
+        let (rest, value) = read_value("value", self.bytes).ok()?;
         self.bytes = rest;
         Some(value)
     }

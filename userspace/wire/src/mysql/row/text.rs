@@ -2,12 +2,11 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use bytes::BytesMut;
-use nom::Parser;
 
 use super::CELL;
 use crate::hidden::Hidden;
 use crate::mysql::Sequence;
-use crate::mysql::read::{NULL, lenenc_or_null, whole};
+use crate::mysql::read::{NULL, read_lenenc_or_null, whole};
 use crate::mysql::write::{Frame, put_lenenc_int};
 use crate::{Located, WireError};
 
@@ -28,7 +27,7 @@ impl<'a> TextRow<'a> {
         whole(MESSAGE, payload, |input: &'a [u8]| {
             let mut input = input;
             for _ in 0..columns {
-                (input, _) = lenenc_or_null(CELL).parse(input)?;
+                (input, _) = read_lenenc_or_null(CELL, input)?;
             }
             Ok((input, Self { payload }))
         })
@@ -74,7 +73,7 @@ impl<'a> Iterator for TextCells<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let (rest, value) = lenenc_or_null(CELL).parse(self.rest).ok()?;
+        let (rest, value) = read_lenenc_or_null(CELL, self.rest).ok()?;
         let start = self.size.saturating_sub(self.rest.len());
         let end = self.size.saturating_sub(rest.len());
         self.rest = rest;
