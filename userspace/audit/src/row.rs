@@ -2,6 +2,8 @@
 
 mod people;
 
+use std::sync::Arc;
+
 use interdict_record::{
     Event, Frame, LedgerEntry, Micros, PolicyLoaded, RelationAccess, SessionEnded, SessionStarted,
     StatementEnded, StatementStarted,
@@ -269,7 +271,7 @@ pub(crate) fn statement(host: &str, started: StatementStarted, ended: Option<Sta
             message = new_message.or(message);
         }
         add_flags(&mut flags, more);
-        let columns = columns
+        let columns = Arc::unwrap_or_clone(columns)
             .into_iter()
             .map(|column| {
                 Value::Struct(vec![

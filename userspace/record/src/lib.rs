@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -170,7 +171,8 @@ pub struct StatementEnded {
     pub statement_id: Uuid,
     pub first_byte_at: Option<Micros>,
     pub ended_at: Micros,
-    pub columns: Vec<Column>,
+    /// Of the result; statements of one kind share them.
+    pub columns: Arc<Vec<Column>>,
     /// `ok`, `error`, `refused`, `cut` (the session ended first), `unknown` (the daemon ended first).
     pub status: String,
     pub sqlstate: Option<String>,

@@ -17,6 +17,7 @@ mod opening;
 mod opinion;
 mod parameters;
 mod pending;
+mod planned;
 mod reach;
 mod recording;
 mod result;
@@ -43,6 +44,7 @@ pub(crate) use form::sqlstate;
 use names::Names;
 use opinion::Shown;
 use pending::{Pending, Run};
+use planned::Planned;
 
 /// One PostgreSQL session between a client and a server.
 pub struct Engine {
@@ -62,6 +64,7 @@ pub struct Engine {
     pending: VecDeque<Pending>,
     /// What is done to the rows of each portal that was described.
     plans: HashMap<Bytes, Arc<Shown>, RandomState>,
+    planned: Planned,
     /// Portals whose description was asked for since they were bound.
     described: HashSet<Bytes, RandomState>,
 
@@ -128,6 +131,7 @@ impl Engine {
             names: Names::default(),
             pending: VecDeque::new(),
             plans: HashMap::default(),
+            planned: Planned::default(),
             described: HashSet::default(),
             unsynced: false,
             executed: false,

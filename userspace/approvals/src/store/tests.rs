@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use interdict_audit::Table;
 use interdict_policy::Identity;
 use interdict_record::{Column, RelationAccess, StatementEnded, StatementStarted};
@@ -164,11 +166,11 @@ async fn what_a_grant_was_used_for_is_known() {
         ended_at: now(),
         status: "ok".to_owned(),
         rows: 4,
-        columns: vec![Column {
+        columns: Arc::new(vec![Column {
             label: "name".to_owned(),
             origin: Some("public.patients.name".to_owned()),
             mask: None,
-        }],
+        }]),
         ..StatementEnded::default()
     };
     let records = vec![

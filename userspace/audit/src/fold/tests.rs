@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use interdict_record::{Column, GrantEvent, LedgerEntry, PolicyLoaded, RelationAccess};
 
 use super::*;
@@ -347,7 +349,7 @@ fn shown(statement: u128, status: &str, columns: &[(&str, Option<&str>)]) -> Rec
     });
     Record::StatementEnded(Box::new(StatementEnded {
         status: status.to_owned(),
-        columns: columns.collect(),
+        columns: Arc::new(columns.collect()),
         ..ended(0, statement)
     }))
 }

@@ -1,6 +1,7 @@
 //! Every query of `docs/audit.md`, run by DuckDB over a record with something to find.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use interdict_audit::Audit;
 use interdict_record::{ApprovalEvent, Event, Frame, GrantEvent, LedgerEntry, PolicyLoaded, Record};
@@ -98,7 +99,7 @@ fn the_queries_of_the_documentation_run_and_find_something() {
                 }
                 Record::StatementEnded(ended) => {
                     (ended.statement_id, ended.rows) = (id, 5000);
-                    ended.columns[0].origin = Some("public.patients.name".into());
+                    Arc::make_mut(&mut ended.columns)[0].origin = Some("public.patients.name".into());
                 }
                 _ => {}
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use interdict_audit::{Audit, AuditError, Config, Filter, PublicKey, SealKey, Seals, Table, scan};
@@ -123,7 +124,7 @@ pub(crate) fn statement_ended(session_id: Uuid, statement_id: Uuid, at: i64) -> 
         statement_id,
         first_byte_at: Some(at - 10),
         ended_at: at,
-        columns: vec![
+        columns: Arc::new(vec![
             Column {
                 label: "name".to_owned(),
                 origin: None,
@@ -134,7 +135,7 @@ pub(crate) fn statement_ended(session_id: Uuid, statement_id: Uuid, at: i64) -> 
                 origin: Some("public.patients.ssn".to_owned()),
                 mask: Some("partial(keep_last=4)".to_owned()),
             },
-        ],
+        ]),
         status: "ok".to_owned(),
         rows: 1,
         bytes: 64,

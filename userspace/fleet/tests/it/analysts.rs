@@ -2,6 +2,7 @@
 //! something that it must not.
 
 use std::process::Command;
+use std::sync::Arc;
 
 use interdict_record::{
     ApprovalEvent, ApprovalShown, Column, Event, GrantEvent, LedgerEntry, PolicyLoaded, Record,
@@ -175,18 +176,18 @@ fn planted() -> Vec<Record> {
     records.extend(at(day, MONDAY, TRIAGE, |started, ended| {
         (started.decision, started.rule) = ("deny".into(), Some("no-ssn".into()));
         (ended.status, ended.rows, ended.masked_cells) = ("refused".into(), 0, 0);
-        (ended.columns, ended.first_byte_at) = (Vec::new(), None);
+        (ended.columns, ended.first_byte_at) = (Arc::default(), None);
         ended.masked_by.clear();
     }));
     records.extend(at(day, MONDAY + 600 * SECOND, TRIAGE, |_, ended| {
-        ended.columns = vec![
+        ended.columns = Arc::new(vec![
             column("public.patients.name", None),
             column("public.patients.ssn", Some("redact")),
-        ];
+        ]);
         ended.subjects = vec!["s1:patient-17".into()];
     }));
     records.extend(at(day, MONDAY + 700 * SECOND, TRIAGE, |_, ended| {
-        ended.columns = vec![column("public.patients.ssn", Some("redact"))];
+        ended.columns = Arc::new(vec![column("public.patients.ssn", Some("redact"))]);
         ended.subjects = vec!["s1:patient-18".into()];
     }));
     // Bulk, on the second day, at a table that is new to it, under a policy that is on no record.
@@ -194,7 +195,8 @@ fn planted() -> Vec<Record> {
         started.relations = relation("public.visits");
         started.decision = "allow".into();
         started.policy_digest = Some("sha256:unknown".into());
-        (ended.rows, ended.masked_cells, ended.columns) = (5000, 0, vec![column("public.visits.at", None)]);
+        (ended.rows, ended.masked_cells, ended.columns) =
+            (5000, 0, Arc::new(vec![column("public.visits.at", None)]));
         ended.masked_by.clear();
     }));
     records.push(ended(day, MONDAY + 25 * HOUR, "client"));
@@ -211,7 +213,8 @@ fn planted() -> Vec<Record> {
     records.push(described(night, "none"));
     records.extend(at(night, began, NIGHTLY, |started, ended| {
         (started.decision, started.grant_id) = ("allow".into(), Some(glass));
-        (ended.rows, ended.masked_cells, ended.columns) = (10, 0, vec![column("public.patients.ssn", None)]);
+        (ended.rows, ended.masked_cells, ended.columns) =
+            (10, 0, Arc::new(vec![column("public.patients.ssn", None)]));
         ended.masked_by.clear();
         ended.subjects = vec!["s1:patient-17".into(), "s1:patient-20".into()];
     }));

@@ -117,11 +117,11 @@ pub(crate) fn statement(
         statement_id,
         first_byte_at: Some(NOON + 2_000),
         ended_at: NOON + 5_000,
-        columns: vec![Column {
+        columns: Arc::new(vec![Column {
             label: "ssn".into(),
             origin: Some("public.patients.ssn".into()),
             mask: Some("partial(keep_last=4)".into()),
-        }],
+        }]),
         status: "ok".into(),
         rows: 1,
         bytes: 64,
@@ -175,7 +175,7 @@ pub(crate) fn everything() -> Vec<Record> {
         (started.rule, started.message) = (Some("no-destructive".into()), Some("refused".into()));
         (ended.status, ended.sqlstate) = ("refused".into(), Some("42501".into()));
         (ended.rows, ended.masked_cells) = (0, 0);
-        (ended.columns, ended.first_byte_at) = (Vec::new(), None);
+        (ended.columns, ended.first_byte_at) = (Arc::default(), None);
     }));
     records.extend(statement(session, |started, ended| {
         (started.service, started.kind) = ("fhir".into(), "get".into());

@@ -1,5 +1,7 @@
 //! An answer: its head, its body, its end, as the client may see them.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use interdict_masking::body::coding::Coding;
 use interdict_policy::{Decision, Verdict};
@@ -252,15 +254,12 @@ impl Engine {
         let code = exchange.answer.status;
         let mut tally = std::mem::take(&mut exchange.answer.tally);
         for statement_id in std::mem::take(&mut exchange.statements) {
-            let columns = tally
-                .masked_by
-                .keys()
-                .map(|label| Column {
-                    label: label.clone(),
-                    origin: None,
-                    mask: None,
-                })
-                .collect();
+            let columns = tally.masked_by.keys().map(|label| Column {
+                label: label.clone(),
+                origin: None,
+                mask: None,
+            });
+            let columns = Arc::new(columns.collect());
             self.core.record_end(
                 Ended {
                     statement_id,
@@ -418,7 +417,7 @@ fn treated(exchange: &Exchange, head: &ResponseHead, framing: Framing) -> Result
         return Err(Unshown::Part);
     }
     let label = label(exchange, head, media_type.as_deref(), framing)?;
-    let reading = Reading::new(&label, std::sync::Arc::clone(&exchange.plan))?;
+    let reading = Reading::new(&label, Arc::clone(&exchange.plan))?;
     Ok(Treated::Read(Box::new(reading)))
 }
 

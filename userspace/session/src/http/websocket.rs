@@ -146,7 +146,7 @@ impl Engine {
                 status: "ok",
                 sqlstate: Some("101".to_owned()),
                 tally: std::mem::take(&mut tally),
-                columns: Vec::new(),
+                columns: Arc::default(),
                 stopped: None,
             };
             self.core.record_end(ended, now, out);

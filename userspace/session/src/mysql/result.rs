@@ -115,7 +115,7 @@ pub(super) struct Plan {
     asks: bool,
     /// What it does not tell of whose data the rows are.
     blind: Blind,
-    record: Vec<Column>,
+    recorded: Arc<Vec<Column>>,
 }
 
 #[derive(Debug)]
@@ -161,6 +161,7 @@ impl Plan {
             detection: input.detection.cloned(),
             ..Self::default()
         };
+        let mut recorded = Vec::with_capacity(columns.len());
         for (index, column) in columns.iter().enumerate() {
             let mut origin = None;
             let mut shown = Origin::Clear;
@@ -201,7 +202,7 @@ impl Plan {
             let blank = matches!(treatment, Treatment::Blank(_));
             let subject = plan.blind.subject(bearing, blank);
             plan.asks |= asked;
-            plan.record.push(treatment.recorded(column.label.clone(), origin));
+            recorded.push(treatment.recorded(column.label.clone(), origin));
             plan.kinds.push(column.kind);
             let column = ColumnPlan {
                 treatment,
@@ -213,6 +214,7 @@ impl Plan {
             plan.untouched &= column.passes();
             plan.columns.push(column);
         }
+        plan.recorded = Arc::new(recorded);
         Ok(plan)
     }
 
@@ -222,8 +224,8 @@ impl Plan {
     }
 
     /// The columns, for the record.
-    pub(super) fn columns(&self) -> &[Column] {
-        &self.record
+    pub(super) fn recorded(&self) -> Arc<Vec<Column>> {
+        Arc::clone(&self.recorded)
     }
 
     /// What it does not tell of whose data the rows are.

@@ -28,8 +28,8 @@ impl Engine {
             tally.subjects.lose_by(plan.blind(), 1);
         }
         let columns = match &run.plan {
-            Some(plan) => plan.columns().to_vec(),
-            None => std::mem::take(&mut tally.columns),
+            Some(plan) => plan.recorded(),
+            None => std::mem::take(&mut tally.columns).into(),
         };
         let ended = Ended {
             statement_id: run.statement_id,

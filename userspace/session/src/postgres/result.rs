@@ -37,7 +37,7 @@ struct ColumnPlan {
 
 /// What a plan is made from besides the description.
 pub(super) struct PlanInput<'a> {
-    pub(super) map: Option<&'a MaskMap>,
+    pub(super) map: Option<&'a Arc<MaskMap>>,
     pub(super) detection: Option<&'a Arc<Detection>>,
     /// What could show a masked value.
     pub(super) carrying: &'a Carrying,

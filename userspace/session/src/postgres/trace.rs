@@ -171,7 +171,7 @@ impl Engine {
     ) -> Verdict {
         let map = self.session.held_map();
         let input = PlanInput {
-            map: map.as_deref(),
+            map: map.as_ref(),
             detection: self.session.effective.detection(),
             carrying,
             bearers: self.session.bearers(),

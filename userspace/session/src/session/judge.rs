@@ -51,6 +51,27 @@ pub(crate) struct Carrying {
 }
 
 impl Carrying {
+    /// Whether it is the same, as far as that is seen at a glance: lineages are compared by where they are.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            carries,
+            mask_all,
+            lineage,
+            listing,
+            subjects,
+        } = self;
+        let lineages = match (lineage, &other.lineage) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        };
+        lineages
+            && *carries == other.carries
+            && *mask_all == other.mask_all
+            && *listing == other.listing
+            && subjects.is_same(&other.subjects)
+    }
+
     /// What the `index`th of `count` columns shows; `None` if that can't be told.
     pub(crate) fn output(&self, index: usize, count: usize) -> Option<Flow> {
         let lineage = self.lineage.as_deref().filter(|lineage| lineage.gap.is_none())?;

@@ -264,7 +264,7 @@ pub(crate) struct Ended {
     pub(crate) status: &'static str,
     pub(crate) sqlstate: Option<String>,
     pub(crate) tally: Tally,
-    pub(crate) columns: Vec<Column>,
+    pub(crate) columns: Arc<Vec<Column>>,
     /// What ended it, if it was not the server.
     pub(crate) stopped: Option<(Decision, Refusal)>,
 }

@@ -200,6 +200,17 @@ impl Bearers {
     }
 }
 
+impl Bearers {
+    /// Whether it is the very same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nobody, Self::Nobody) | (Self::Lost, Self::Lost) => true,
+            (Self::Map(one), Self::Map(other)) => Arc::ptr_eq(one, other),
+            (Self::Nobody | Self::Map(_) | Self::Lost, _) => false,
+        }
+    }
+}
+
 /// What a statement could show of subjects in columns that the server names no origin of.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Borne {
@@ -210,6 +221,17 @@ pub(crate) enum Borne {
     Nothing,
     /// What its lineage says.
     By(Arc<interdict_sql::lineage::Lineage>),
+}
+
+impl Borne {
+    /// Whether it is the very same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unjudged, Self::Unjudged) | (Self::Nothing, Self::Nothing) => true,
+            (Self::By(one), Self::By(other)) => Arc::ptr_eq(one, other),
+            (Self::Unjudged | Self::Nothing | Self::By(_), _) => false,
+        }
+    }
 }
 
 impl Carrying {

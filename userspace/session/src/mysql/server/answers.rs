@@ -294,8 +294,8 @@ impl Engine {
         out: &mut Output,
     ) {
         let columns = match &run.plan {
-            Some(plan) => plan.columns().to_vec(),
-            None => Vec::new(),
+            Some(plan) => plan.recorded(),
+            None => Arc::default(),
         };
         if let Some((name, before)) = run.portion {
             self.session.end_portion(name, before, &run.tally);

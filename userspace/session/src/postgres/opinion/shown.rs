@@ -1,5 +1,7 @@
 //! What is done to the rows of a result: the plan made of masks and detectors, and then a second opinion.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, BytesMut};
 use interdict_masking::Detection;
 use interdict_masking::postgres::{Detected, Format, detect, is_searched};
@@ -15,6 +17,7 @@ use crate::session::{Blind, Tally};
 pub(in crate::postgres) struct Shown {
     plan: Plan,
     asked: Option<Columns>,
+    recorded: Arc<Vec<Column>>,
 }
 
 /// Type and format of each column that is asked about.
@@ -22,8 +25,16 @@ pub(in crate::postgres) struct Shown {
 pub(in crate::postgres) struct Columns(Vec<Option<(u32, Format)>>);
 
 impl Shown {
+    fn new(plan: Plan, asked: Option<Columns>) -> Self {
+        Self {
+            recorded: Arc::new(plan.columns().to_vec()),
+            plan,
+            asked,
+        }
+    }
+
     pub(in crate::postgres) fn by_plan_alone(plan: Plan) -> Self {
-        Self { plan, asked: None }
+        Self::new(plan, None)
     }
 
     /// Others are asked about columns of text that no mask was put on.
@@ -41,7 +52,7 @@ impl Shown {
         });
         let columns: Vec<_> = columns.collect();
         let asked = columns.iter().any(Option::is_some).then_some(Columns(columns));
-        Self { plan, asked }
+        Self::new(plan, asked)
     }
 
     /// Whether rows pass as they are.
@@ -50,8 +61,8 @@ impl Shown {
     }
 
     /// The columns, for the record.
-    pub(in crate::postgres) fn columns(&self) -> &[Column] {
-        self.plan.columns()
+    pub(in crate::postgres) fn recorded(&self) -> Arc<Vec<Column>> {
+        Arc::clone(&self.recorded)
     }
 
     pub(in crate::postgres) fn asked(&self) -> Option<&Columns> {

@@ -81,6 +81,11 @@ impl<'a> RowDescription<'a> {
         }
     }
 
+    /// The columns as they are on the wire, without the count before them. Where these are the same, so are the columns.
+    pub const fn encoded(self) -> &'a [u8] {
+        self.bytes
+    }
+
     pub(super) fn write_body(self, frame: &mut Frame<'_>) -> Result<(), WireError> {
         frame.int16(self.count);
         frame.bytes(FIELDS, self.bytes)
