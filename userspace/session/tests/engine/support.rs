@@ -28,6 +28,13 @@ pub(crate) struct Session {
     pub(crate) closed: Option<EndReason>,
 }
 
+fn load(policy: &str) -> Arc<PolicySet> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("policy.yaml");
+    std::fs::write(&path, policy).unwrap();
+    Arc::new(PolicySet::load(&[path]).unwrap_or_else(|found| panic!("{found:#?}")))
+}
+
 impl Session {
     /// Begins a session under a policy; `seen` tells what bytes look like to its client.
     pub(crate) fn new(
@@ -35,11 +42,7 @@ impl Session {
         engine: impl FnOnce(Arc<Shared>, Context, &mut Output) -> Engine,
         seen: fn(&[u8]) -> Vec<String>,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("policy.yaml");
-        std::fs::write(&path, policy).unwrap();
-        let policies = PolicySet::load(&[path]).unwrap_or_else(|found| panic!("{found:#?}"));
-        let shared = Arc::new(Shared::new(Arc::new(policies), 1 << 20));
+        let shared = Arc::new(Shared::new(load(policy), 1 << 20));
         let context = Context {
             session_id: Uuid::from_u128(7),
             service: "clinic".to_owned(),
@@ -70,6 +73,11 @@ impl Session {
         };
         session.keep(out);
         session
+    }
+
+    /// Another policy is in force for whatever begins from now on.
+    pub(crate) fn reload(&mut self, policy: &str) {
+        self.shared.policies.store(load(policy));
     }
 
     /// The opening is over.

@@ -93,3 +93,51 @@ fn texts_that_differ_in_constants_are_described_once() {
         assert_eq!(session.started.len(), 1, "{sql}");
     }
 }
+
+/// What was planned for a result serves only the policy, the description and the lineage that it was made from.
+#[test]
+fn a_plan_is_made_again_where_anything_is_other() {
+    let mut session = session_after(POLICY, publish);
+    let mut shown = |policy: &str, sql: &str, second: (u32, i16)| {
+        session.reload(policy);
+        ask(&mut session, sql, second);
+        let cells = [Some("7"), Some("852-41-7396")];
+        session.server(&[columns(second), row(&cells), done("SELECT 1"), ready()].concat());
+        let columns = session.ended[0].columns.iter().map(|column| column.mask.clone());
+        (session.seen()[1].clone(), columns.collect::<Vec<_>>())
+    };
+    let sql = "SELECT id, ssn FROM patients WHERE id = 1";
+    let partial = POLICY.replace("with: redact", "with: { partial: { keep_last: 4 } }");
+    let other = POLICY.replace("patients.ssn", "patients.id");
+    let of_ssn = (TABLE, 2);
+    for _ in 0..2 {
+        for _ in 0..2 {
+            let (row, masks) = shown(POLICY, sql, of_ssn);
+            assert_eq!(row, "D 7|[redacted]");
+            assert_eq!(masks, [None, Some("redact".to_owned())]);
+        }
+        let (row, masks) = shown(&partial, sql, of_ssn);
+        assert_eq!(row, "D 7|*****7396");
+        assert_eq!(masks, [None, Some("partial(keep_last=4)".to_owned())]);
+        let (row, masks) = shown(&other, sql, of_ssn);
+        assert_eq!(row, "D 0|852-41-7396");
+        assert_eq!(masks, [Some("redact".to_owned()), None]);
+        // The same text and the same names, of another column.
+        let (row, _) = shown(POLICY, "SELECT id, id AS ssn FROM patients", (TABLE, 1));
+        assert_eq!(row, "D 7|852-41-7396");
+        // The same description, without an origin: only the lineage tells what it shows.
+        let computed = (0, 0);
+        let (row, _) = shown(
+            POLICY,
+            "SELECT id, lower(ssn) AS ssn FROM patients WHERE id = 1",
+            computed,
+        );
+        assert_eq!(row, "D 7|[redacted]");
+        let (row, _) = shown(
+            POLICY,
+            "SELECT id, lower('x') AS ssn FROM patients WHERE id = 1",
+            computed,
+        );
+        assert_eq!(row, "D 7|852-41-7396");
+    }
+}
