@@ -132,12 +132,13 @@ fn a_plan_is_made_again_where_anything_is_other() {
         let (row, _) = shown(POLICY, "SELECT id, id AS ssn FROM patients", (TABLE, 1));
         assert_eq!(row, "D 7|852-41-7396");
         // The same text, which the server says is of another column than before.
+        assert_eq!(shown(POLICY, sql, of_ssn).0, "D 7|[redacted]");
         let (row, _) = shown(POLICY, sql, (TABLE, 1));
         assert_eq!(row, "D 7|852-41-7396");
         // The same description, without an origin: only the lineage tells what it shows.
         let computed = (0, 0);
-        let of_ssn = "SELECT id, lower(ssn) AS ssn FROM patients WHERE id = 1";
-        let (row, _) = shown(&searching, of_ssn, computed);
+        let lower = "SELECT id, lower(ssn) AS ssn FROM patients WHERE id = 1";
+        let (row, _) = shown(&searching, lower, computed);
         assert_eq!(row, "D 7|[redacted]");
         let (row, _) = shown(
             &searching,
