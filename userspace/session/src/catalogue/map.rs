@@ -64,6 +64,8 @@ pub struct MaskMap {
     untraced: HashSet<u32, RandomState>,
     routines: Map<u32, Routines>,
     routines_read: bool,
+    /// The masked columns of a relation, as they are named in rules.
+    labels: Map<u32, Arc<[String]>>,
     /// Names of all masked columns, and of those made of them.
     names: BTreeSet<String>,
     lineages: Lineages,
@@ -386,24 +388,16 @@ impl MaskMap {
         columns.collect::<Option<Vec<_>>>().unwrap_or_default()
     }
 
-    /// Masked columns of the relations that a statement names, as `schema.table.column`.
-    pub fn masked_of<'a>(&'a self, relations: impl Iterator<Item = &'a Relation>) -> Vec<String> {
-        let mut found = BTreeSet::new();
-        for relation in relations {
-            for oid in self
-                .catalogue
-                .resolve_relation(relation)
-                .filter(|oid| self.sensitive.contains(oid))
-            {
-                let Some(entry) = self.catalogue.relations.get(&oid) else {
-                    continue;
-                };
-                for column in &entry.columns {
-                    let flow = self.flow(oid, column.number);
-                    found.extend(flow.shown().map(|column| self.label(column).to_owned()));
-                }
-            }
+    /// Masked columns of the relations that a statement names, as `schema.table.column`, sorted.
+    pub fn masked_of<'a>(&'a self, relations: impl Iterator<Item = &'a Relation>) -> Arc<[String]> {
+        let named = relations.flat_map(|relation| self.catalogue.resolve_relation(relation));
+        let mut labels = named.filter_map(|oid| self.labels.get(&oid));
+        let first = labels.next().cloned().unwrap_or_default();
+        let mut others = labels.peekable();
+        if others.peek().is_none() {
+            return first;
         }
-        found.into_iter().collect()
+        let all: BTreeSet<&String> = others.flat_map(|labels| labels.iter()).chain(&*first).collect();
+        all.into_iter().cloned().collect()
     }
 }

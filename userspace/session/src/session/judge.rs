@@ -133,7 +133,7 @@ impl Session {
     ) -> Judgement {
         let masked = match map {
             Some(map) if reach.sensitive => map.masked_of(statement.relations.iter()),
-            _ => Vec::new(),
+            _ => Arc::default(),
         };
         let request = Request {
             identity: &self.context.identity,

@@ -32,8 +32,14 @@ impl Shape {
         // What is before `copied` is in the skeleton.
         let (mut at, mut copied) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
+            let class = Class::of(byte);
+            if class == Class::Plain {
+                // Nearly all of a text.
+                at += 1;
+                continue;
+            }
             let before = at.checked_sub(1).and_then(|before| bytes.get(before).copied());
-            match Class::of(byte) {
+            match class {
                 Class::Refused => return None,
                 Class::Opening(second) if bytes.get(at + 1) == Some(&second) => return None,
                 Class::Plain | Class::Opening(_) => at += 1,
@@ -117,8 +123,30 @@ enum Class {
     Digit,
 }
 
+/// The class of each byte.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated when it is built, where a byte without its place would be an error"
+)]
+static CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut byte = 0_u8;
+    loop {
+        classes[byte as usize] = Class::told(byte);
+        if byte == u8::MAX {
+            break classes;
+        }
+        byte += 1;
+    }
+};
+
 impl Class {
-    const fn of(byte: u8) -> Self {
+    fn of(byte: u8) -> Self {
+        // There is one for every byte.
+        CLASSES.get(usize::from(byte)).copied().unwrap_or(Self::Refused)
+    }
+
+    const fn told(byte: u8) -> Self {
         match byte {
             b'\t' | b'\n' | 0x0b | 0x0c | b'\r' => Self::Plain,
             0..b' ' | b'\\' => Self::Refused,

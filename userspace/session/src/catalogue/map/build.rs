@@ -36,6 +36,7 @@ impl MaskMap {
             untraced: HashSet::default(),
             routines: Map::default(),
             routines_read: false,
+            labels: Map::default(),
             names: BTreeSet::new(),
             lineages: Lineages::default(),
             catalogue: Arc::clone(catalogue),
@@ -89,7 +90,23 @@ impl MaskMap {
         map.read_routines();
         map.expand_views(analyzer);
         map.read_routines();
+        map.label_relations();
         map
+    }
+
+    fn label_relations(&mut self) {
+        let mut labels = Map::default();
+        for oid in &self.sensitive {
+            let Some(entry) = self.catalogue.relations.get(oid) else {
+                continue;
+            };
+            let flows = entry.columns.iter().map(|column| self.flow(*oid, column.number));
+            let flows: Vec<Flow> = flows.collect();
+            let shown = flows.iter().flat_map(Flow::shown);
+            let sorted: BTreeSet<&str> = shown.map(|column| self.label(column)).collect();
+            labels.insert(*oid, sorted.into_iter().map(str::to_owned).collect());
+        }
+        self.labels = labels;
     }
 
     pub(in crate::catalogue) fn put(
