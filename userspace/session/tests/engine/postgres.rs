@@ -3,6 +3,7 @@
 mod bounds;
 mod copy;
 mod described;
+mod rules;
 pub(crate) mod wire;
 
 use interdict_session::{EndReason, Output, Question};

@@ -1,11 +1,8 @@
 //! What the server is asked to describe before a statement runs, and how often.
 
-use std::sync::Arc;
-
 use interdict_session::Shared;
-use interdict_session::catalogue::{Key, Reader};
 
-use super::wire::{INT, TEXT, described, done, message, query, ready, row, session_after};
+use super::wire::{INT, TEXT, described, done, message, publish_tables, query, ready, row, session_after};
 use crate::support::Session;
 
 const TABLE: u32 = 20_000;
@@ -17,27 +14,9 @@ mask:
     with: redact
 ";
 
-/// The server's catalogue: `patients (id, ssn)`.
+/// The server's catalogue.
 fn publish(shared: &Shared) {
-    let oid = TABLE.to_string();
-    let mut reader = Reader::default();
-    let relation = ["r", &oid, "public", "patients", "r"];
-    let columns = [["a", &oid, "1", "id", "23"], ["a", &oid, "2", "ssn", "25"]];
-    for cells in [relation].iter().chain(&columns) {
-        reader
-            .row(cells.iter().map(|cell| Some(cell.as_bytes())))
-            .unwrap();
-    }
-    let mark = [Some(&b"m"[..]), Some(b"1"), Some(b"read committed"), None, None];
-    reader.row(mark.into_iter()).unwrap();
-    let key = Key {
-        service: "clinic".to_owned(),
-        upstream: "server:5432".to_owned(),
-        database: "d".to_owned(),
-        reader: String::new(),
-    };
-    let catalogue = reader.finish(&shared.analyzer);
-    shared.catalogues.publish(&key, 0, Arc::new(catalogue), 0);
+    publish_tables(shared, &[(TABLE, "patients", &[("id", INT), ("ssn", TEXT)])]);
 }
 
 /// Of `id`, and of the second column whatever it is.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
+use interdict_session::catalogue::{Key, Reader};
 use interdict_session::postgres::{self, Opening, open};
 use interdict_session::{Engine, Output, Shared};
 
@@ -139,4 +140,34 @@ fn seen(mut bytes: &[u8]) -> Vec<String> {
     }
     assert!(bytes.is_empty());
     seen
+}
+
+/// A table's number, its name, and names and types of its columns.
+pub(crate) type Table<'a> = (u32, &'a str, &'a [(&'a str, u32)]);
+
+/// The server's catalogue has these, in the schema `public`.
+pub(crate) fn publish_tables(shared: &Shared, tables: &[Table<'_>]) {
+    let mut reader = Reader::default();
+    let mut add = |cells: [&str; 5]| {
+        let cells = cells.iter().map(|cell| Some(cell.as_bytes()));
+        reader.row(cells).unwrap();
+    };
+    for (oid, name, columns) in tables {
+        let oid = oid.to_string();
+        add(["r", &oid, "public", name, "r"]);
+        for (number, (column, of)) in (1..).zip(*columns) {
+            let number: i32 = number;
+            add(["a", &oid, &number.to_string(), column, &of.to_string()]);
+        }
+    }
+    let mark = [Some(&b"m"[..]), Some(b"1"), Some(b"read committed"), None, None];
+    reader.row(mark.into_iter()).unwrap();
+    let key = Key {
+        service: "clinic".to_owned(),
+        upstream: "server:5432".to_owned(),
+        database: "d".to_owned(),
+        reader: String::new(),
+    };
+    let catalogue = reader.finish(&shared.analyzer);
+    shared.catalogues.publish(&key, 0, Arc::new(catalogue), 0);
 }
