@@ -267,8 +267,15 @@ impl Engine {
     /// Takes the policy snapshot in force; a session changes to a new one only between statements.
     fn refresh_policy(&mut self, now: Micros) {
         if self.session.refresh_policy(now) {
-            self.verdicts.clear();
+            self.forget_results();
         }
+    }
+
+    /// What was known of results was seen through a policy or a catalogue that is no more.
+    fn forget_results(&mut self) {
+        self.verdicts.clear();
+        // They would not be found any more, and hold the catalogue.
+        self.planned = Planned::default();
     }
 
     fn rebuild_names(&mut self) {

@@ -59,7 +59,7 @@ impl Engine {
         let sight = self.session.sight(analysis, standing, now);
         if self.generation != self.session.generation {
             self.generation = self.session.generation;
-            self.verdicts.clear();
+            self.forget_results();
         }
         let (need, map) = match sight {
             Ok(map) => return Sight::Known(map),
