@@ -26,6 +26,8 @@ pub(crate) struct Side {
     pub(crate) written: u64,
     read_size: usize,
     pub(crate) ended: bool,
+    /// It ended by a fault of its connection.
+    pub(crate) reset: bool,
     flushed: bool,
 }
 
@@ -39,6 +41,7 @@ impl Side {
             written: 0,
             read_size: READ_LEAST,
             ended: false,
+            reset: false,
             flushed: true,
         }
     }
@@ -75,6 +78,20 @@ impl Side {
             }
         }
         Ok(progress)
+    }
+
+    /// It takes nothing any more: what waits for it is dropped. It may still have said something. True, as that is a change.
+    pub(crate) fn drop_output(&mut self) -> bool {
+        self.output.clear();
+        self.flushed = true;
+        true
+    }
+
+    /// It broke its connection: nothing more comes of it. True, as that is a change.
+    pub(crate) fn breaks(&mut self) -> bool {
+        self.ended = true;
+        self.reset = true;
+        true
     }
 
     /// Reads once; true if there was something, the end included.

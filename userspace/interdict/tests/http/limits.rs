@@ -71,6 +71,54 @@ fn a_service_that_comes_back_is_reached_again() {
 }
 
 #[test]
+fn a_service_that_resets_its_connection_is_reached_again() {
+    // It breaks its connection after each answer.
+    let origin = Origin::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        // What was answered is to arrive before.
+        std::thread::sleep(Duration::from_millis(5));
+        socket2::SockRef::from(&*stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        false
+    });
+    let stage = Stage::start(vec![Service::new("masked", origin.port)]);
+    let mut wire = Wire::connect(stage.port("masked"));
+    for number in 0..10 {
+        let answer = wire.get("/x");
+        assert_eq!(
+            (answer.head.status, &answer.body[..]),
+            (200, &b"ok"[..]),
+            "{number}"
+        );
+        if number % 2 == 0 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    assert_eq!(origin.take().len(), 10, "none of them twice");
+}
+
+/// An answer without a length ends with its connection: one that is broken is not whole.
+#[test]
+fn an_answer_that_is_reset_is_not_whole() {
+    let origin = Origin::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nsome words\n");
+        std::thread::sleep(Duration::from_millis(50));
+        socket2::SockRef::from(&*stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+        false
+    });
+    let mut stage = Stage::start(vec![Service::new("masked", origin.port)]);
+    let mut wire = Wire::connect(stage.port("masked"));
+    wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let answer = wire.answer().map(|answer| answer.head.status);
+    assert!(matches!(answer, Err(_) | Ok(502)), "{answer:?}");
+    let rows = stage.statements();
+    assert!(rows.iter().all(|row| row["status"] == "error"), "{rows:#?}");
+}
+
+#[test]
 fn a_service_that_breaks_off_is_seen_to() {
     let origin = Origin::start(|_, stream| {
         let _ = stream

@@ -230,12 +230,16 @@ impl One<'_> {
             let room = client.output.len() < HIGH;
             let mut taken = true;
             if let Some(server) = server.as_deref_mut() {
-                moved |= server.poll_write(cx)?;
+                // A service that resets its connection has ended, as one that closes it: what becomes of the request is told where its
+                // answer is missed.
+                moved |= server.poll_write(cx).unwrap_or_else(|_| server.drop_output());
                 taken = server.output.len() < HIGH;
-                if room && server.input.len() < HIGH && server.poll_read(cx)? {
+                let read =
+                    |server: &mut Side, cx: &mut _| server.poll_read(cx).unwrap_or_else(|_| server.breaks());
+                if room && server.input.len() < HIGH && read(server, cx) {
                     moved = true;
                     // TLS gives a record at a time, and each turn costs frames of its own and a write.
-                    while server.input.len() < GATHERED && server.poll_read(cx)? {}
+                    while server.input.len() < GATHERED && read(server, cx) {}
                 }
             }
             if taken && client.input.len() < most {

@@ -22,7 +22,11 @@ impl One<'_> {
             return Ok(false);
         }
         let part = match server.responses.next(&mut server.side.input) {
-            Ok(None) if server.side.ended => server.responses.end_of_input(&server.side.input),
+            Ok(None) if server.side.ended => match server.responses.end_of_input(&server.side.input) {
+                // What ends with its connection is whole only where that was closed.
+                Ok(Some(ResponsePart::End)) if server.side.reset => Err(HttpError::Truncated),
+                other => other,
+            },
             other => other,
         };
         match part {
