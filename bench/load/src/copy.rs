@@ -127,32 +127,31 @@ where
     };
     let (mut said, mut to_client) = tokio::io::split(client);
     let (mut answered, mut to_server) = tokio::io::split(server);
-    let there = async {
-        let mut bytes = vec![0; buffer];
-        loop {
-            let read = said.read(&mut bytes).await?;
-            let Some(chunk) = bytes.get(..read).filter(|chunk| !chunk.is_empty()) else {
-                to_server.shutdown().await?;
-                return Ok(());
-            };
-            record.keep(chunk).await?;
-            to_server.write_all(chunk).await?;
-            to_server.flush().await?;
-        }
-    };
-    let back = async {
-        let mut bytes = vec![0; buffer];
-        loop {
-            let read = answered.read(&mut bytes).await?;
-            let Some(chunk) = bytes.get(..read).filter(|chunk| !chunk.is_empty()) else {
-                to_client.shutdown().await?;
-                return Ok(());
-            };
-            to_client.write_all(chunk).await?;
-            to_client.flush().await?;
-        }
-    };
+    let there = one_way(&mut said, &mut to_server, buffer, Some(&record));
+    let back = one_way(&mut answered, &mut to_client, buffer, None);
     tokio::try_join!(there, back).map(|((), ())| ())
+}
+
+/// Copies until there is no more; with a record, each piece is kept before it goes on.
+async fn one_way(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    buffer: usize,
+    record: Option<&Durable>,
+) -> Result<()> {
+    let mut bytes = vec![0; buffer];
+    loop {
+        let read = from.read(&mut bytes).await?;
+        let Some(chunk) = bytes.get(..read).filter(|chunk| !chunk.is_empty()) else {
+            to.shutdown().await?;
+            return Ok(());
+        };
+        if let Some(record) = record {
+            record.keep(chunk).await?;
+        }
+        to.write_all(chunk).await?;
+        to.flush().await?;
+    }
 }
 
 async fn pass_tls(

@@ -70,18 +70,21 @@ fn a_service_that_comes_back_is_reached_again() {
     assert_eq!(origin.take().len(), 20, "none of them twice");
 }
 
-#[test]
-fn a_service_that_resets_its_connection_is_reached_again() {
-    // It breaks its connection after each answer.
-    let origin = Origin::start(|_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-        // What was answered is to arrive before.
-        std::thread::sleep(Duration::from_millis(5));
+/// A service that resets its connection after each answer, so many milliseconds later: what it answered arrives before.
+fn breaking(answer: &'static [u8], milliseconds: u64) -> Origin {
+    Origin::start(move |_, stream| {
+        let _ = stream.write_all(answer);
+        std::thread::sleep(Duration::from_millis(milliseconds));
         socket2::SockRef::from(&*stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
         false
-    });
+    })
+}
+
+#[test]
+fn a_service_that_resets_its_connection_is_reached_again() {
+    let origin = breaking(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 5);
     let stage = Stage::start(vec![Service::new("masked", origin.port)]);
     let mut wire = Wire::connect(stage.port("masked"));
     for number in 0..10 {
@@ -101,14 +104,10 @@ fn a_service_that_resets_its_connection_is_reached_again() {
 /// An answer without a length ends with its connection: one that is broken is not whole.
 #[test]
 fn an_answer_that_is_reset_is_not_whole() {
-    let origin = Origin::start(|_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nsome words\n");
-        std::thread::sleep(Duration::from_millis(50));
-        socket2::SockRef::from(&*stream)
-            .set_linger(Some(Duration::ZERO))
-            .unwrap();
-        false
-    });
+    let origin = breaking(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nsome words\n",
+        50,
+    );
     let mut stage = Stage::start(vec![Service::new("masked", origin.port)]);
     let mut wire = Wire::connect(stage.port("masked"));
     wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -37,8 +37,8 @@ impl Planned {
         let kept = self.kept.iter();
         let mut same = kept.filter(|kept| {
             *kept.description == *description.encoded()
-                && same(kept.map.as_ref(), input.map)
-                && same(kept.detection.as_ref(), input.detection)
+                && kept.map.as_ref().map(Arc::as_ptr) == input.map.map(Arc::as_ptr)
+                && kept.detection.as_ref().map(Arc::as_ptr) == input.detection.map(Arc::as_ptr)
                 && kept.carrying.is_same(input.carrying)
                 && kept.bearers.is_same(&input.bearers)
         });
@@ -59,14 +59,5 @@ impl Planned {
             None => self.kept.push(made),
         }
         self.oldest = (self.oldest + 1) % KEPT;
-    }
-}
-
-/// Whether it is the very same thing, or both are missing.
-fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (None, None) => true,
-        _ => false,
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Plan {
     untouched: bool,
     /// What it does not tell of whose data the rows are.
     blind: Blind,
-    record: Vec<Column>,
+    recorded: Arc<Vec<Column>>,
 }
 
 #[derive(Debug)]
@@ -148,7 +148,8 @@ impl Plan {
         let hidden = matches!(treatment, Treatment::Blank(_));
         let subject = self.blind.subject(bearing, hidden);
         self.untouched &= matches!(treatment, Treatment::Pass) && subject.is_none();
-        self.record.push(treatment.recorded(label, origin));
+        // Nobody else has them yet.
+        Arc::make_mut(&mut self.recorded).push(treatment.recorded(label, origin));
         self.columns.push(ColumnPlan {
             treatment,
             type_oid,
@@ -210,8 +211,8 @@ impl Plan {
     }
 
     /// The columns, for the record.
-    pub(super) fn columns(&self) -> &[Column] {
-        &self.record
+    pub(super) fn recorded(&self) -> &Arc<Vec<Column>> {
+        &self.recorded
     }
 
     /// Appends the row as the client may see it. `message` is the whole DataRow message, `row` its parsed body. False if

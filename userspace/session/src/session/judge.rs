@@ -60,12 +60,7 @@ impl Carrying {
             listing,
             subjects,
         } = self;
-        let lineages = match (lineage, &other.lineage) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (None, None) => true,
-            _ => false,
-        };
-        lineages
+        lineage.as_ref().map(Arc::as_ptr) == other.lineage.as_ref().map(Arc::as_ptr)
             && *carries == other.carries
             && *mask_all == other.mask_all
             && *listing == other.listing

@@ -17,7 +17,6 @@ use crate::session::{Blind, Tally};
 pub(in crate::postgres) struct Shown {
     plan: Plan,
     asked: Option<Columns>,
-    recorded: Arc<Vec<Column>>,
 }
 
 /// Type and format of each column that is asked about.
@@ -25,23 +24,15 @@ pub(in crate::postgres) struct Shown {
 pub(in crate::postgres) struct Columns(Vec<Option<(u32, Format)>>);
 
 impl Shown {
-    fn new(plan: Plan, asked: Option<Columns>) -> Self {
-        Self {
-            recorded: Arc::new(plan.columns().to_vec()),
-            plan,
-            asked,
-        }
-    }
-
     pub(in crate::postgres) fn by_plan_alone(plan: Plan) -> Self {
-        Self::new(plan, None)
+        Self { plan, asked: None }
     }
 
     /// Others are asked about columns of text that no mask was put on.
     pub(in crate::postgres) fn with_opinion(plan: Plan, description: RowDescription<'_>) -> Self {
         let columns = description.iter().enumerate().map(|(index, field)| {
             let masked = plan
-                .columns()
+                .recorded()
                 .get(index)
                 .is_none_or(|column| column.mask.is_some());
             let format = match field.format {
@@ -52,7 +43,7 @@ impl Shown {
         });
         let columns: Vec<_> = columns.collect();
         let asked = columns.iter().any(Option::is_some).then_some(Columns(columns));
-        Self::new(plan, asked)
+        Self { plan, asked }
     }
 
     /// Whether rows pass as they are.
@@ -62,7 +53,7 @@ impl Shown {
 
     /// The columns, for the record.
     pub(in crate::postgres) fn recorded(&self) -> Arc<Vec<Column>> {
-        Arc::clone(&self.recorded)
+        Arc::clone(self.plan.recorded())
     }
 
     pub(in crate::postgres) fn asked(&self) -> Option<&Columns> {
