@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::bell::Bell;
 use crate::commit::{self, Command};
 use crate::compact::{Compacted, merge_all};
+use crate::handed::Handed;
 use crate::journal::reader::Limit;
 use crate::keeper::thread::{Ask, Reply};
 use crate::{AuditError, Because, Config, GrantState, PublicKey, Retained, Retention, Timing};
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     /// How long the disk took to make the journal durable.
     pub(crate) syncs: Timing,
     pub(crate) limit: Mutex<Limit>,
+    pub(crate) handed: Handed,
     /// Whether the keeper was told already that there is more.
     pub(crate) rung: AtomicBool,
     pub(crate) keeper: Sender<Ask>,
@@ -94,7 +96,7 @@ impl Audit {
     /// The journal can't be written at present, or the audit is closed.
     pub async fn append(&self, records: Vec<Record>) -> Result<Ticket, AuditError> {
         let (done, ticket) = oneshot::channel();
-        self.queue(&records, Some(done)).await?;
+        self.queue(records, Some(done)).await?;
         Ok(Ticket { done: ticket })
     }
 
@@ -104,7 +106,7 @@ impl Audit {
     /// # Errors
     /// As of [`Self::append`].
     pub async fn note(&self, records: Vec<Record>) -> Result<(), AuditError> {
-        self.queue(&records, None).await
+        self.queue(records, None).await
     }
 
     /// As [`Self::append`] and waits, if bytes must wait for one of them ([`Record::must_precede_forwarding`]) and durability is
@@ -122,15 +124,12 @@ impl Audit {
 
     async fn queue(
         &self,
-        records: &[Record],
+        records: Vec<Record>,
         done: Option<oneshot::Sender<Result<(), AuditError>>>,
     ) -> Result<(), AuditError> {
         let inner = &*self.inner;
         inner.usable()?;
-        let mut frames = Vec::with_capacity(records.len().saturating_mul(768));
-        for record in records {
-            commit::frame(record, &mut frames)?;
-        }
+        let frames = commit::frames(&records)?;
         // One append may be larger than the whole queue: it takes all of it, then.
         let permits = u32::try_from(frames.len().clamp(1, inner.queue_bytes)).unwrap_or(u32::MAX);
         let room = inner
@@ -143,6 +142,7 @@ impl Audit {
         room.forget();
         inner.tell(Command::Append {
             frames,
+            records,
             permits,
             done,
         })
@@ -291,15 +291,12 @@ impl Inner {
 
     async fn finish(&self) -> Result<(), AuditError> {
         self.flush().await?;
-        let endings = self.ask(Ask::Endings).await?;
-        let mut frames = Vec::new();
-        for record in &endings {
-            commit::frame(record, &mut frames)?;
-        }
-        if !frames.is_empty() {
+        let records = self.ask(Ask::Endings).await?;
+        if !records.is_empty() {
             let (done, written) = oneshot::channel();
             self.tell(Command::Append {
-                frames,
+                frames: commit::frames(&records)?,
+                records,
                 permits: 0,
                 done: Some(done),
             })?;

@@ -24,18 +24,33 @@ pub(crate) const LIST: u8 = 6;
 pub(crate) const MAP: u8 = 7;
 pub(crate) const STRUCT: u8 = 8;
 
+/// Bytes from which a payload is hashed where it lies instead of from the row's encoding.
+const LONG: usize = 4096;
+
+/// What is part of the encoding, and is not copied there: payloads, each with the place where it belongs.
+type Long<'v> = Vec<(usize, &'v [u8])>;
+
 /// The hash of a row: its cells in the order of the table's columns, of which `hash` may be missing. `scratch` is overwritten.
 pub(crate) fn hash(table: Table, cells: &[Value], scratch: &mut Vec<u8>) -> Hash {
-    encode(table, cells, scratch);
-    Sha256::digest(&*scratch).into()
+    let long = encode(table, cells, scratch);
+    let (mut sum, mut from) = (Sha256::new(), 0);
+    for (place, payload) in long {
+        sum.update(scratch.get(from..place).unwrap_or_default());
+        sum.update(payload);
+        from = place;
+    }
+    sum.update(scratch.get(from..).unwrap_or_default());
+    sum.finalize().into()
 }
 
-/// The bytes of a row.
-pub(crate) fn encode(table: Table, cells: &[Value], out: &mut Vec<u8>) {
+/// The bytes of a row, but for those that it gives.
+fn encode<'v>(table: Table, cells: &'v [Value], out: &mut Vec<u8>) -> Long<'v> {
     begin(table.name(), out);
     let ordered = table.ordered().iter().filter(|(name, _)| *name != "hash");
     let cells = ordered.filter_map(|(name, index)| Some((*name, cells.get(*index)?)));
-    ordered_fields(cells, out);
+    let mut long = Vec::new();
+    ordered_fields(cells, out, &mut long);
+    long
 }
 
 pub(crate) fn length(length: usize, out: &mut Vec<u8>) {
@@ -66,26 +81,31 @@ pub(crate) fn counted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> u32
 }
 
 /// Entries that are in the order of their names already; nulls are left out.
-fn ordered_fields<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>, out: &mut Vec<u8>) {
+fn ordered_fields<'v>(
+    entries: impl Iterator<Item = (&'v str, &'v Value)>,
+    out: &mut Vec<u8>,
+    long: &mut Long<'v>,
+) {
     counted(out, |out| {
         let mut count: u32 = 0;
         for (name, value) in entries.filter(|(_, value)| **value != Value::Null) {
             count = count.saturating_add(1);
             text(name, out);
-            cell(value, out);
+            cell(value, out, long);
         }
         count
     });
 }
 
 /// Names with values: nulls left out, ascending by the bytes of the name, the count in front.
-fn fields(entries: &[(Name, Value)], out: &mut Vec<u8>) {
+fn fields<'v>(entries: &'v [(Name, Value)], out: &mut Vec<u8>, long: &mut Long<'v>) {
     if entries.is_sorted_by_key(|(name, _)| name) {
-        ordered_fields(entries.iter().map(|(name, value)| (&**name, value)), out);
+        ordered_fields(entries.iter().map(|(name, value)| (&**name, value)), out, long);
     } else {
         let mut entries: Vec<_> = entries.iter().collect();
         entries.sort_by_key(|(name, _)| name);
-        ordered_fields(entries.into_iter().map(|(name, value)| (&**name, value)), out);
+        let entries = entries.into_iter().map(|(name, value)| (&**name, value));
+        ordered_fields(entries, out, long);
     }
 }
 
@@ -95,7 +115,7 @@ pub(crate) fn bytes(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-fn cell(value: &Value, out: &mut Vec<u8>) {
+fn cell<'v>(value: &'v Value, out: &mut Vec<u8>, long: &mut Long<'v>) {
     match value {
         Value::Null => out.push(NULL),
         Value::Bool(value) => out.extend_from_slice(&[BOOL, u8::from(*value)]),
@@ -112,12 +132,17 @@ fn cell(value: &Value, out: &mut Vec<u8>) {
             text(value, out);
         }
         Value::Bytes(value) => bytes(value, out),
-        Value::Blob(value) => bytes(value, out),
+        Value::Blob(value) if value.len() < LONG => bytes(value, out),
+        Value::Blob(value) => {
+            out.push(BYTES);
+            length(value.len(), out);
+            long.push((out.len(), value));
+        }
         Value::List(values) => {
             out.push(LIST);
             length(values.len(), out);
             for value in values {
-                cell(value, out);
+                cell(value, out, long);
             }
         }
         Value::Map(entries) => {
@@ -127,12 +152,12 @@ fn cell(value: &Value, out: &mut Vec<u8>) {
             length(entries.len(), out);
             for (key, value) in entries {
                 text(key, out);
-                cell(value, out);
+                cell(value, out, long);
             }
         }
         Value::Struct(entries) => {
             out.push(STRUCT);
-            fields(entries, out);
+            fields(entries, out, long);
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::audit::{Shared, now};
 use crate::bell::{Bell, Sleep};
 use crate::entry::Entry;
+use crate::handed::Batch;
 use crate::journal::file::Active;
 use crate::journal::reader::Limit;
 use crate::journal::{FRAME_HEADER, FrameHeader};
@@ -45,9 +46,11 @@ pub(crate) type Done = oneshot::Sender<Result<(), AuditError>>;
 /// What the writer is asked.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Frames whose headers have their lengths only, see [`frame`].
     Append {
+        /// Frames whose headers have their lengths only, see [`frame`].
         frames: Vec<u8>,
+        /// What is in them.
+        records: Vec<Record>,
         permits: u32,
         /// Who waits; `None`: nobody does.
         done: Option<Done>,
@@ -58,8 +61,20 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// Appends a frame with room for its header, in which only the length is filled in.
-pub(crate) fn frame(record: &Record, out: &mut Vec<u8>) -> Result<(), AuditError> {
+/// The frames of records, with room for their headers, in which only the lengths are filled in.
+pub(crate) fn frames(records: &[Record]) -> Result<Vec<u8>, AuditError> {
+    let room = records.iter().map(|record| match record {
+        Record::Frame(frame) => frame.payload.len().saturating_add(512),
+        _ => 768,
+    });
+    let mut out = Vec::with_capacity(room.fold(0, usize::saturating_add));
+    for record in records {
+        frame(record, &mut out)?;
+    }
+    Ok(out)
+}
+
+fn frame(record: &Record, out: &mut Vec<u8>) -> Result<(), AuditError> {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEADER]);
     Entry::encode_record(record, out)?;
@@ -97,17 +112,41 @@ pub(crate) struct Writer {
     next: u64,
     /// The last durable sequence.
     durable: u64,
-    group: Vec<u8>,
-    /// What of the group nobody waits for.
-    notes: Vec<u8>,
-    waiters: Vec<Done>,
+    /// What is not known to be durable, in its order. While the journal can't be written: what counts nevertheless.
+    appends: Vec<Append>,
+    /// How many of those are in the file.
+    written: usize,
+    /// Bytes of all of those, and of those that are not in the file.
+    bytes: usize,
+    group: usize,
+    /// Whether somebody waits for one of them.
+    awaited: bool,
     flushers: Vec<Done>,
     permits: usize,
-    /// Frames that count as recorded and are not known to be durable: in batch mode all, otherwise those that nobody waits for.
-    unsynced: Vec<u8>,
-    /// When the oldest of those must be.
+    /// When the oldest of what is written must be durable.
     deadline: Option<Instant>,
     failure: Option<Failure>,
+}
+
+/// One append.
+#[derive(Debug)]
+struct Append {
+    /// The sequence of its first entry.
+    first: u64,
+    frames: Vec<u8>,
+    records: Vec<Record>,
+    /// Who waits for it. Without: it counts, whatever happens.
+    done: Option<Done>,
+}
+
+impl From<Append> for Batch {
+    fn from(append: Append) -> Self {
+        Self {
+            first: append.first,
+            records: append.records,
+            bytes: append.frames.len() as u64,
+        }
+    }
 }
 
 /// The journal can't be written.
@@ -134,12 +173,13 @@ impl Writer {
             shared,
             next,
             durable: next.saturating_sub(1),
-            group: Vec::new(),
-            notes: Vec::new(),
-            waiters: Vec::new(),
+            appends: Vec::new(),
+            written: 0,
+            bytes: 0,
+            group: 0,
+            awaited: false,
             flushers: Vec::new(),
             permits: 0,
-            unsynced: Vec::new(),
             deadline: None,
             failure: None,
         }
@@ -176,7 +216,7 @@ impl Writer {
                     Err(TryRecvError::Disconnected) => stop = true,
                     Err(TryRecvError::Empty) => break,
                 }
-                if stop || self.group.len() >= GROUP {
+                if stop || self.group >= GROUP {
                     break;
                 }
                 next = commands.try_recv().map(Some);
@@ -198,27 +238,33 @@ impl Writer {
             Command::Flush(done) => self.flushers.push(done),
             Command::Append {
                 mut frames,
+                records,
                 permits,
                 done,
             } => {
                 self.permits = self.permits.saturating_add(permits as usize);
-                let kept = done.is_none() && self.unsynced.len().saturating_add(frames.len()) <= UNSYNCED;
-                if self.failure.is_some() && kept {
-                    // It was taken before anybody knew, and goes into the next file.
-                    self.unsynced.append(&mut frames);
-                } else if let Some(failure) = &mut self.failure {
-                    failure.refused = failure.refused.saturating_add(1);
-                    if let Some(done) = done {
-                        let _ = done.send(Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+                let first = self.next;
+                if let Some(failure) = &mut self.failure {
+                    // What nobody waits for was taken before anybody knew, and goes into the next file.
+                    if done.is_some() || self.bytes.saturating_add(frames.len()) > UNSYNCED {
+                        failure.refused = failure.refused.saturating_add(1);
+                        if let Some(done) = done {
+                            let _ = done.send(Err(AuditError::Unavailable(Arc::clone(&failure.cause))));
+                        }
+                        return false;
                     }
                 } else {
                     self.number(&mut frames);
-                    self.group.extend_from_slice(&frames);
-                    match done {
-                        Some(done) => self.waiters.push(done),
-                        None => self.notes.extend_from_slice(&frames),
-                    }
+                    self.group = self.group.saturating_add(frames.len());
+                    self.awaited |= done.is_some();
                 }
+                self.bytes = self.bytes.saturating_add(frames.len());
+                self.appends.push(Append {
+                    first,
+                    frames,
+                    records,
+                    done,
+                });
             }
         }
         false
@@ -226,15 +272,12 @@ impl Writer {
 
     /// Gives the frames their sequences.
     fn number(&mut self, mut frames: &mut [u8]) {
-        let mut scratch = Vec::with_capacity(FRAME_HEADER);
-        while let Some((header, rest)) = frames.split_at_mut_checked(FRAME_HEADER) {
+        while let Some((header, rest)) = frames.split_first_chunk_mut::<FRAME_HEADER>() {
             let length = FrameHeader::read(header)
                 .map_or(0, |header| header.length)
                 .min(rest.len());
             let (body, rest) = rest.split_at_mut(length);
-            scratch.clear();
-            FrameHeader::write(body, self.next, self.durable, &mut scratch);
-            header.copy_from_slice(&scratch);
+            *header = FrameHeader::of(body, self.next, self.durable).bytes();
             self.next = self.next.saturating_add(1);
             frames = rest;
         }
@@ -257,23 +300,23 @@ impl Writer {
     }
 
     fn write(&mut self) -> Result<(), AuditError> {
-        if self.group.is_empty() {
+        let Some(group) = self.appends.get_mut(self.written..).filter(|_| self.group > 0) else {
             return Ok(());
-        }
-        self.file.write(&self.group)?;
+        };
+        let frames = group.iter().map(|append| &*append.frames);
+        self.file.write(self.group, frames)?;
         let window = match self.durability {
             Durability::Batch(window) => {
-                self.unsynced.extend_from_slice(&self.group);
-                complete(&mut self.waiters, &Ok(()));
+                for append in group {
+                    complete(append.done.take(), &Ok(()));
+                }
+                self.awaited = false;
                 window
             }
-            Durability::Strict => {
-                self.unsynced.append(&mut self.notes);
-                LATE
-            }
+            Durability::Strict => LATE,
         };
-        self.group.clear();
-        self.notes.clear();
+        self.written = self.appends.len();
+        self.group = 0;
         self.deadline.get_or_insert_with(|| Instant::now() + window);
         Ok(())
     }
@@ -281,9 +324,9 @@ impl Writer {
     fn sync(&mut self, last: bool) -> Result<(), AuditError> {
         // In batch mode nobody waits any more.
         let due = last
-            || !self.waiters.is_empty()
+            || self.awaited
             || !self.flushers.is_empty()
-            || self.unsynced.len() >= UNSYNCED
+            || self.bytes >= UNSYNCED
             || self.deadline.is_some_and(|deadline| deadline <= Instant::now());
         if !due {
             return Ok(());
@@ -292,14 +335,26 @@ impl Writer {
             let began = Instant::now();
             self.file.sync()?;
             self.shared.syncs.record(began.elapsed());
-            self.group.clear();
-            self.unsynced.clear();
+            let mut appends = std::mem::take(&mut self.appends);
+            self.forget();
+            let waiters: Vec<_> = appends
+                .iter_mut()
+                .filter_map(|append| append.done.take())
+                .collect();
+            self.shared.handed.give(appends.drain(..).map(Batch::from));
+            self.appends = appends;
             self.publish();
+            complete(waiters, &Ok(()));
         }
         self.deadline = None;
-        complete(&mut self.waiters, &Ok(()));
-        complete(&mut self.flushers, &Ok(()));
+        complete(self.flushers.drain(..), &Ok(()));
         Ok(())
+    }
+
+    /// What was appended is durable, or will never be.
+    fn forget(&mut self) {
+        self.appends.clear();
+        (self.written, self.bytes, self.group, self.awaited) = (0, 0, 0, false);
     }
 
     /// Tells the keeper how far the journal is durable.
@@ -316,30 +371,38 @@ impl Writer {
         }
     }
 
-    /// Refuses the group and everything after it. What was acknowledged stays: in the file, or in `unsynced`.
+    /// Refuses what somebody waits for and everything after it. What was acknowledged stays: in the file, or in `appends`.
     fn fail(&mut self, error: &AuditError) {
         let cause: Arc<str> = error.to_string().into();
         tracing::error!(
             error = &*cause,
             "the journal can't be written; statements are refused"
         );
-        // Of a group that was written but not made durable, only what is `unsynced` counts. In batch mode that is all; otherwise the file is
-        // cut, and written anew with it.
+        // Of a group that was written but not made durable, only what nobody waits for any more counts. In batch mode that is all;
+        // otherwise the file is cut, and written anew with it.
         let keep = match self.durability {
             Durability::Strict => self.file.durable,
             Durability::Batch(_) => self.file.written,
         };
         // If this fails too, it is done again before anything is written.
         let _ = self.file.cut(keep);
-        self.group.clear();
-        self.unsynced.append(&mut self.notes);
-        let refused = self.waiters.len() as u64;
-        let retry = Instant::now() + RETRY;
+        let appends = std::mem::take(&mut self.appends);
+        self.forget();
+        let mut waiters = Vec::new();
+        for mut append in appends {
+            match append.done.take() {
+                Some(done) => waiters.push(done),
+                None => {
+                    self.bytes = self.bytes.saturating_add(append.frames.len());
+                    self.appends.push(append);
+                }
+            }
+        }
         self.failure = Some(Failure {
             since: now(),
             cause: Arc::clone(&cause),
-            refused,
-            retry,
+            refused: waiters.len() as u64,
+            retry: Instant::now() + RETRY,
         });
         // Said before the waiters hear of it: whoever sees an error sees the reason.
         self.shared
@@ -348,16 +411,14 @@ impl Writer {
             .unwrap_or_else(PoisonError::into_inner)
             .journal = Some(cause.to_string());
         self.shared.failed.store(true, Ordering::Release);
-        complete(&mut self.waiters, &Err(AuditError::Unavailable(cause)));
+        complete(waiters, &Err(AuditError::Unavailable(cause)));
         self.fail_flushers();
     }
 
     fn fail_flushers(&mut self) {
         if let Some(failure) = &self.failure {
-            complete(
-                &mut self.flushers,
-                &Err(AuditError::Unavailable(Arc::clone(&failure.cause))),
-            );
+            let error = AuditError::Unavailable(Arc::clone(&failure.cause));
+            complete(self.flushers.drain(..), &Err(error));
         }
     }
 
@@ -400,31 +461,32 @@ impl Writer {
 
     fn begin_anew(&mut self, note: Event) -> Result<(), AuditError> {
         let first = self.durable.saturating_add(1);
-        if self.unsynced.is_empty() {
+        if self.appends.is_empty() {
             self.file.cut(self.file.durable)?;
         }
-        let mut frames = self.unsynced.clone();
+        let mut frames: Vec<u8> = Vec::with_capacity(self.bytes);
+        for append in &self.appends {
+            frames.extend_from_slice(&append.frames);
+        }
+        frame(&Record::Event(Box::new(note)), &mut frames)?;
         // In their order, but numbered anew: what was refused between them has gone. The note comes after.
         self.next = first;
         self.number(&mut frames);
-        let mut last = Vec::new();
-        frame(&Record::Event(Box::new(note)), &mut last)?;
-        self.number(&mut last);
-        frames.extend_from_slice(&last);
         let file = Active::create(&self.directory, first, &frames, ROOM)?;
         let mut old = std::mem::replace(&mut self.file, file);
         if old.path() != self.file.path() {
             // The same entries are in the new file now; a reader passes over them here if this fails.
             let _ = old.cut(old.durable);
         }
-        self.unsynced.clear();
+        // Their numbers were others: the keeper reads them.
+        self.forget();
         self.publish();
         Ok(())
     }
 }
 
-fn complete(waiters: &mut Vec<Done>, outcome: &Result<(), AuditError>) {
-    for waiter in waiters.drain(..) {
+fn complete(waiters: impl IntoIterator<Item = Done>, outcome: &Result<(), AuditError>) {
+    for waiter in waiters {
         // Whoever gave up waiting misses nothing.
         let _ = waiter.send(outcome.clone());
     }

@@ -73,13 +73,26 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    pub(crate) fn write(body: &[u8], sequence: u64, durable: u64, out: &mut Vec<u8>) {
-        // The queue's limit keeps bodies below `MAX_BODY`.
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&Self::sum(length, sequence, durable, body).to_le_bytes());
-        out.extend_from_slice(&sequence.to_le_bytes());
-        out.extend_from_slice(&durable.to_le_bytes());
+    /// The header of a body.
+    pub(crate) fn of(body: &[u8], sequence: u64, durable: u64) -> Self {
+        Self {
+            length: body.len(),
+            crc: Self::sum(body, sequence, durable),
+            sequence,
+            durable,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> [u8; FRAME_HEADER] {
+        let mut bytes = [0; FRAME_HEADER];
+        let (length, rest) = bytes.split_at_mut(4);
+        let (crc, rest) = rest.split_at_mut(4);
+        let (sequence, durable) = rest.split_at_mut(8);
+        length.copy_from_slice(&Self::length(self.length).to_le_bytes());
+        crc.copy_from_slice(&self.crc.to_le_bytes());
+        sequence.copy_from_slice(&self.sequence.to_le_bytes());
+        durable.copy_from_slice(&self.durable.to_le_bytes());
+        bytes
     }
 
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
@@ -96,15 +109,23 @@ impl FrameHeader {
     }
 
     pub(crate) fn matches(&self, body: &[u8]) -> bool {
-        u32::try_from(body.len())
-            .is_ok_and(|length| Self::sum(length, self.sequence, self.durable, body) == self.crc)
+        body.len() == self.length && Self::sum(body, self.sequence, self.durable) == self.crc
     }
 
-    fn sum(length: u32, sequence: u64, durable: u64, body: &[u8]) -> u32 {
+    /// The queue's limit keeps bodies below `MAX_BODY`.
+    fn length(length: usize) -> u32 {
+        u32::try_from(length).unwrap_or(u32::MAX)
+    }
+
+    fn sum(body: &[u8], sequence: u64, durable: u64) -> u32 {
+        let mut facts = [0; 20];
+        let (length, rest) = facts.split_at_mut(4);
+        let (first, second) = rest.split_at_mut(8);
+        length.copy_from_slice(&Self::length(body.len()).to_le_bytes());
+        first.copy_from_slice(&sequence.to_le_bytes());
+        second.copy_from_slice(&durable.to_le_bytes());
         let mut sum = crc32fast::Hasher::new();
-        sum.update(&length.to_le_bytes());
-        sum.update(&sequence.to_le_bytes());
-        sum.update(&durable.to_le_bytes());
+        sum.update(&facts);
         sum.update(body);
         sum.finalize()
     }

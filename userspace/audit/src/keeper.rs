@@ -1,5 +1,6 @@
 //! The keeper follows the journal, folds it into rows, and seals them as Parquet. It knows nothing that the journal
-//! and the checkpoint don't say, so it can start over from them at any time: at start, and after an error.
+//! and the checkpoint don't say, so it can start over from them at any time: at start, and after an error. What the journal's writer
+//! hands over it does not have to read there.
 
 pub(crate) mod thread;
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::compact::swap;
 use crate::entry::Entry;
 use crate::fold::Fold;
+use crate::handed::Batch;
 use crate::journal::reader::{Gap, Item, Limit, Reader};
 use crate::journal::{self, FRAME_HEADER, file::sync_directory};
 use crate::row::Row;
@@ -37,7 +39,8 @@ pub(crate) struct Keeper {
     /// `None`: there is no key.
     pub(crate) sealer: Option<Sealer>,
     pub(crate) fold: Fold,
-    reader: Reader,
+    /// `None`: what came last was handed over.
+    reader: Option<Reader>,
     builder: Builder,
     /// Rows after the checkpoint that are in Parquet already: a crash came between a seal and its checkpoint.
     sealed: Sealed,
@@ -109,7 +112,7 @@ impl Keeper {
                 age: config.segment_age,
                 bytes: config.segment_bytes,
             },
-            reader: Reader::open(&journal, fold.sequence.saturating_add(1))?,
+            reader: None,
             builder: Builder::new(&config.directory, &config.host)?,
             fold,
             sealed: published,
@@ -127,23 +130,67 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes in the journal up to the limit, sealing whenever a segment is full. Without a limit: to the journal's end.
-    pub(crate) fn follow(&mut self, limit: Option<Limit>) -> Result<End, AuditError> {
+    /// Takes in the journal up to the limit, sealing whenever a segment is full. Without a limit: to the journal's end. What is in
+    /// `handed` is not read there.
+    pub(crate) fn follow(
+        &mut self,
+        limit: Option<Limit>,
+        handed: impl IntoIterator<Item = Batch>,
+    ) -> Result<End, AuditError> {
+        for batch in handed {
+            let before = batch.first.saturating_sub(1);
+            if let Some(limit) = limit.filter(|_| self.fold.sequence < before) {
+                self.read(Some(Limit {
+                    sequence: before,
+                    ..limit
+                }))?;
+            }
+            self.take(batch)?;
+        }
+        if limit.is_some_and(|limit| self.fold.sequence >= limit.sequence) {
+            return Ok(End::Whole);
+        }
+        self.read(limit)
+    }
+
+    /// Takes in what was handed over.
+    fn take(&mut self, batch: Batch) -> Result<(), AuditError> {
+        // Its place would not be after this; and a file that it holds open would stay when it is removed.
+        self.reader = None;
+        self.bytes = self.bytes.saturating_add(batch.bytes);
+        for (sequence, record) in (batch.first..).zip(batch.records) {
+            self.fold.apply(sequence, Entry::Record(record), &mut self.rows);
+            self.keep()?;
+        }
+        self.seal_if_full()
+    }
+
+    /// Takes in the journal's files.
+    fn read(&mut self, limit: Option<Limit>) -> Result<End, AuditError> {
+        let next = self.fold.sequence.saturating_add(1);
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => Reader::open(&journal::directory(&self.directory), next)?,
+        };
+        let end = self.read_by(&mut reader, limit);
+        self.reader = Some(reader);
+        end
+    }
+
+    fn read_by(&mut self, reader: &mut Reader, limit: Option<Limit>) -> Result<End, AuditError> {
         loop {
-            match self.reader.next(limit)? {
+            match reader.next(limit)? {
+                Item::Entry(sequence) if sequence <= self.fold.sequence => {}
                 Item::Entry(sequence) => {
-                    let body = self.reader.body();
-                    self.bytes = self
-                        .bytes
-                        .saturating_add(body.len().saturating_add(FRAME_HEADER) as u64);
-                    if sequence > self.fold.sequence {
-                        let entry = Entry::decode(body).map_err(|what| {
-                            let journal = journal::directory(&self.directory);
-                            AuditError::damaged(&journal, format!("sequence {sequence} is {what}"))
-                        })?;
-                        self.fold.apply(sequence, entry, &mut self.rows);
-                        self.keep()?;
-                    }
+                    let body = reader.body();
+                    let length = body.len().saturating_add(FRAME_HEADER) as u64;
+                    self.bytes = self.bytes.saturating_add(length);
+                    let entry = Entry::decode(body).map_err(|what| {
+                        let journal = journal::directory(&self.directory);
+                        AuditError::damaged(&journal, format!("sequence {sequence} is {what}"))
+                    })?;
+                    self.fold.apply(sequence, entry, &mut self.rows);
+                    self.keep()?;
                 }
                 Item::Gap(gap) => {
                     self.damaged.insert(gap.path.clone());
@@ -157,15 +204,21 @@ impl Keeper {
                 Item::Torn { path, offset } => return Ok(End::Torn { path, offset }),
                 Item::End => return Ok(End::Whole),
             }
-            if self.builder.rows >= self.bounds.rows || self.bytes >= self.bounds.bytes {
-                self.seal()?;
-            }
+            self.seal_if_full()?;
+        }
+    }
+
+    fn seal_if_full(&mut self) -> Result<(), AuditError> {
+        if self.builder.rows >= self.bounds.rows || self.bytes >= self.bounds.bytes {
+            self.seal()
+        } else {
+            Ok(())
         }
     }
 
     /// The sequence that the journal goes on with.
     pub(crate) fn next_sequence(&self) -> u64 {
-        self.reader.next
+        self.fold.sequence.saturating_add(1)
     }
 
     /// Hands the new rows to the builder, but for those that are in Parquet already.

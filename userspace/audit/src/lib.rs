@@ -15,6 +15,7 @@ mod error;
 mod fold;
 mod frames;
 mod grants;
+mod handed;
 mod journal;
 mod keeper;
 mod keys;

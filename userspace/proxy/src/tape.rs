@@ -1,5 +1,6 @@
 //! What a client is sent, as frames for the record: before its bytes leave, they are on their way to the journal.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
@@ -101,12 +102,13 @@ impl Tape {
         self.note(started);
         for (end, statement_id) in &out.ends {
             let owner = self.owner_of(*statement_id);
-            self.put(owner, shown.get(from..*end).unwrap_or_default(), now, &mut frames);
+            let bytes = shown.get(from..*end).unwrap_or_default();
+            self.put(owner, bytes.into(), now, &mut frames);
             self.end(*statement_id);
             from = *end;
         }
         let rest = shown.get(from..).unwrap_or_default();
-        self.put(self.owner(), rest, now, &mut frames);
+        self.put(self.owner(), rest.into(), now, &mut frames);
         for record in &out.records {
             if let Record::StatementEnded(ended) = record {
                 self.end(ended.statement_id);
@@ -153,14 +155,19 @@ impl Tape {
     }
 
     /// Takes bytes that are on their way to the client.
-    pub(crate) fn bytes(&mut self, bytes: &[u8], now: Micros, frames: &mut Vec<Record>) {
-        self.put(self.owner(), bytes, now, frames);
+    pub(crate) fn bytes<'b>(
+        &mut self,
+        bytes: impl Into<Cow<'b, [u8]>>,
+        now: Micros,
+        frames: &mut Vec<Record>,
+    ) {
+        self.put(self.owner(), bytes.into(), now, frames);
     }
 
-    fn put(&mut self, owner: Option<Answered>, bytes: &[u8], now: Micros, frames: &mut Vec<Record>) {
+    fn put(&mut self, owner: Option<Answered>, bytes: Cow<'_, [u8]>, now: Micros, frames: &mut Vec<Record>) {
         if !self.opening.is_empty() {
             let opening = mem::take(&mut self.opening);
-            self.keep_bytes(None, &opening, now, frames);
+            self.keep_bytes(None, opening.into(), now, frames);
         }
         self.keep_bytes(owner, bytes, now, frames);
     }
@@ -168,7 +175,7 @@ impl Tape {
     fn keep_bytes(
         &mut self,
         owner: Option<Answered>,
-        mut bytes: &[u8],
+        mut bytes: Cow<'_, [u8]>,
         now: Micros,
         frames: &mut Vec<Record>,
     ) {
@@ -182,13 +189,12 @@ impl Tape {
         let withheld = owner.is_some_and(|owner| owner.withheld);
         while !withheld && self.missing.is_none() && !bytes.is_empty() && self.kept < keep {
             let room = usize::try_from(keep - self.kept).unwrap_or(usize::MAX).min(FRAME);
-            let (payload, rest) = bytes.split_at(room.min(bytes.len()));
+            let payload = cut(&mut bytes, room);
             self.kept += payload.len() as u64;
-            bytes = rest;
             let frame = self.frame(now);
             frames.push(Record::Frame(Box::new(Frame {
-                payload: payload.to_vec(),
                 length: payload.len() as u64,
+                payload,
                 ..frame
             })));
         }
@@ -202,7 +208,7 @@ impl Tape {
         });
         missing.length += bytes.len() as u64;
         if let Some(digest) = &mut missing.digest {
-            digest.update(bytes);
+            digest.update(&bytes);
         }
     }
 
@@ -233,7 +239,7 @@ impl Tape {
     /// What there is to tell at the end.
     pub(crate) fn finish(&mut self, now: Micros) -> Vec<Record> {
         let mut frames = Vec::new();
-        self.bytes(&[], now, &mut frames);
+        self.bytes(Vec::new(), now, &mut frames);
         self.tell_missing(&mut frames);
         frames
     }
@@ -257,6 +263,21 @@ impl Tape {
             flags: vec![flag.to_owned()],
             ..frame
         })));
+    }
+}
+
+/// The first `most` bytes; the rest stays.
+fn cut(bytes: &mut Cow<'_, [u8]>, most: usize) -> Vec<u8> {
+    match bytes {
+        Cow::Owned(all) => {
+            let rest = all.split_off(most.min(all.len()));
+            mem::replace(all, rest)
+        }
+        Cow::Borrowed(all) => {
+            let (first, rest) = all.split_at(most.min(all.len()));
+            *all = rest;
+            first.to_vec()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
+    ArrayBuilder as _, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
     TimestampMicrosecondBuilder,
 };
 use arrow_array::{ArrayRef, ListArray, MapArray, RecordBatch, StructArray};
@@ -231,9 +231,20 @@ impl Column {
             Self::Bool(column) => Arc::new(column.finish()),
             Self::Integer(column) => Arc::new(column.finish()),
             Self::Time(column) => Arc::new(column.finish()),
-            Self::Text(column) => Arc::new(column.finish()),
+            Self::Text(column) => {
+                let (rows, bytes) = (column.len(), column.values_slice().len());
+                let done = column.finish();
+                // The next batch is like this one, as a rule.
+                *column = StringBuilder::with_capacity(rows, bytes);
+                Arc::new(done)
+            }
             Self::Short(column) => Arc::new(column.finish()),
-            Self::Blob(column) => Arc::new(column.finish()),
+            Self::Blob(column) => {
+                let (rows, bytes) = (column.len(), column.values_slice().len());
+                let done = column.finish();
+                *column = BinaryBuilder::with_capacity(rows, bytes);
+                Arc::new(done)
+            }
             Self::List {
                 runs,
                 elements,

@@ -17,6 +17,7 @@ use crate::bell::Bell;
 use crate::commit::Writer;
 use crate::entry::{Entry, Opened};
 use crate::fold::Ending;
+use crate::handed::Handed;
 use crate::journal::file::{Active, sync_directory};
 use crate::journal::reader::Limit;
 use crate::journal::{self, FrameHeader};
@@ -33,7 +34,7 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
 
     let mut keeper = Keeper::open(config)?;
     let before = keeper.fold.sequence;
-    let end = keeper.follow(None)?;
+    let end = keeper.follow(None, [])?;
     keeper.check_sealed()?;
     let torn = truncate(&end, &journal)?;
     // What is open was not ended by the last run, also where everything was sealed before it died.
@@ -62,6 +63,7 @@ pub(super) fn open(config: &Config) -> Result<Audit, AuditError> {
         health: Mutex::new(Health::default()),
         syncs: Timing::default(),
         limit: Mutex::new(limit),
+        handed: Handed::default(),
         rung: AtomicBool::new(false),
         keeper: asks,
     });
@@ -200,7 +202,7 @@ fn opening(
     for entry in entries {
         body.clear();
         entry.encode(&mut body)?;
-        FrameHeader::write(&body, next, first.saturating_sub(1), &mut frames);
+        frames.extend_from_slice(&FrameHeader::of(&body, next, first.saturating_sub(1)).bytes());
         frames.extend_from_slice(&body);
         next = next.saturating_add(1);
     }

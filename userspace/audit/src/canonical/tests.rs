@@ -83,7 +83,7 @@ fn value() -> impl Strategy<Value = Value> {
 fn row_bytes(table: &str, row: &[(Name, Value)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     begin(table, &mut bytes);
-    fields(row, &mut bytes);
+    fields(row, &mut bytes, &mut Vec::new());
     bytes
 }
 
@@ -136,4 +136,32 @@ fn the_published_example() {
         hex::encode(hash),
         "3df26236545a6d2fd7a1f7f3e351565fd1c6c6253de752816bec11773b57250b"
     );
+}
+
+/// A payload is hashed as what it is, however long.
+#[test]
+fn long_payloads_are_hashed_where_they_lie() {
+    let hash_of = |payload: &[u8]| {
+        let mut row = vec![Value::Null; Table::Frames.columns().len()];
+        row[Table::Frames.index_of("payload").unwrap()] = Value::Blob(payload.to_vec());
+        row[Table::Frames.index_of("seq").unwrap()] = Value::Integer(7);
+        let mut bytes = Vec::new();
+        (hash(Table::Frames, &row, &mut bytes), bytes)
+    };
+    let (_, short) = hash_of(b"abc");
+    let cell = b"\x05\0\0\0\x03abc";
+    let place = short.windows(cell.len()).position(|bytes| bytes == cell).unwrap();
+    for length in [0, 1, LONG - 1, LONG, 3 * LONG] {
+        let payload: Vec<u8> = (0..length).map(|index| index as u8).collect();
+        let mut bytes = short[..place].to_vec();
+        bytes.push(BYTES);
+        bytes.extend_from_slice(&(length as u32).to_be_bytes());
+        bytes.extend_from_slice(&payload);
+        bytes.extend_from_slice(&short[place + cell.len()..]);
+        assert_eq!(
+            hash_of(&payload).0,
+            Hash::from(Sha256::digest(&bytes)),
+            "{length}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! The file that is being written.
 
 use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, IoSlice, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -88,14 +89,31 @@ impl Active {
         &self.path
     }
 
-    /// Writes at the end. After an error nothing of it counts as written; see [`Self::cut`].
-    pub(crate) fn write(&mut self, frames: &[u8]) -> Result<(), AuditError> {
-        self.make_room(frames.len());
-        self.file
-            .write_all_at(frames, self.written)
+    /// Writes frames at the end, `bytes` in all. After an error nothing of it counts as written; see [`Self::cut`].
+    pub(crate) fn write<'f>(
+        &mut self,
+        bytes: usize,
+        frames: impl Iterator<Item = &'f [u8]>,
+    ) -> Result<(), AuditError> {
+        self.make_room(bytes);
+        let mut slices: Vec<_> = frames.map(IoSlice::new).collect();
+        self.put(&mut slices)
             .map_err(AuditError::io("write", &self.path))?;
-        self.written = self.written.saturating_add(frames.len() as u64);
+        self.written = self.written.saturating_add(bytes as u64);
         self.length = self.length.max(self.written);
+        Ok(())
+    }
+
+    fn put(&mut self, mut slices: &mut [IoSlice<'_>]) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.written))?;
+        while slices.iter().any(|slice| !slice.is_empty()) {
+            match self.file.write_vectored(slices) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut slices, written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 

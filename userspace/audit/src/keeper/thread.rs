@@ -79,7 +79,8 @@ pub(crate) fn run(mut keeper: Keeper, shared: &Arc<Shared>, asks: &Receiver<Ask>
             continue;
         }
         let limit = *shared.limit.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut outcome = keeper.follow(Some(limit)).map(drop);
+        let handed = shared.handed.take();
+        let mut outcome = keeper.follow(Some(limit), handed).map(drop);
         if outcome.is_ok() && keeper.patience().is_some_and(|left| left.is_zero()) {
             outcome = keeper.seal();
         }
@@ -151,7 +152,7 @@ impl Keeper {
 
     /// Before the threads start: takes in what recovery appended, and seals it.
     pub(crate) fn settle(&mut self, limit: journal::reader::Limit, seal: bool) -> Result<(), AuditError> {
-        self.follow(Some(limit))?;
+        self.follow(Some(limit), [])?;
         if seal {
             return self.seal();
         }

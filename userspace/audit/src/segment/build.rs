@@ -27,7 +27,7 @@ const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 /// Rows that are turned into one Arrow batch.
 const BATCH: usize = 1024;
 /// Bytes of texts and payloads in one.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 
 /// The segments that are being built: one a table and day.
 #[derive(Debug)]

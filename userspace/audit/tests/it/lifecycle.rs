@@ -348,3 +348,61 @@ fn grant_event(event: &str, at: i64) -> Record {
         ..GrantEvent::default()
     }))
 }
+
+/// The keeper is handed what the journal's writer had, and reads the journal where that was too much: nothing is missing, doubled, or in
+/// another order.
+#[test]
+fn what_is_too_much_to_hand_over_is_read_from_the_journal() {
+    // One sync has more than is handed over, again and again.
+    for durability in [Durability::Strict, Durability::Batch(Duration::from_secs(3600))] {
+        too_much_to_hand_over(durability);
+    }
+}
+
+fn too_much_to_hand_over(durability: Durability) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path());
+    config.durability = durability;
+    config.queue_bytes = 64 << 20;
+    let began = uuid::Timestamp::from_unix(uuid::NoContext, NOON as u64 / 1_000_000, 0);
+    let session = Uuid::new_v7(began);
+    let payload = |ordinal: u64| format!("{ordinal},").repeat(200_000 + (ordinal % 7) as usize * 40_000);
+    runtime().block_on(async {
+        let audit = Audit::open(config).unwrap();
+        record(&audit, vec![session_started(session, NOON)]).await;
+        let mut tickets = Vec::new();
+        for ordinal in 1..=48_u64 {
+            let payload = payload(ordinal).into_bytes();
+            let frame = Frame {
+                session_id: session,
+                ordinal,
+                direction: "to_client".to_owned(),
+                at: NOON + ordinal as i64,
+                length: payload.len() as u64,
+                payload,
+                ..Frame::default()
+            };
+            let record = vec![Record::Frame(Box::new(frame))];
+            tickets.push(audit.append(record).await.unwrap());
+            if ordinal % 16 == 0 {
+                audit.rotate().await.unwrap();
+            }
+        }
+        for ticket in tickets {
+            ticket.durable().await.unwrap();
+        }
+        record(&audit, vec![session_ended(session, NOON + 99)]).await;
+        audit.close().await.unwrap();
+    });
+    let kept: Vec<_> = frames(directory.path(), session)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(kept.len(), 48);
+    for (frame, ordinal) in kept.iter().zip(1..) {
+        assert_eq!(frame.ordinal, ordinal);
+        assert!(frame.payload == payload(ordinal).as_bytes(), "{ordinal}");
+    }
+    let report = verify(directory.path()).unwrap();
+    assert!(report.sound(), "{:?}", report.findings);
+}

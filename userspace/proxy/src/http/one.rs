@@ -188,7 +188,7 @@ impl One<'_> {
                     self.tape.hides |= hide_credentials(head);
                 }
             }
-            self.tape.bytes(&kept, now(), &mut self.frames);
+            self.tape.bytes(kept, now(), &mut self.frames);
             self.tape.hides = false;
         }
         self.taped = all;

@@ -8,7 +8,7 @@ fn frames(sequences: &[(u64, u64)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (sequence, durable) in sequences {
         let body = format!("entry {sequence}");
-        FrameHeader::write(body.as_bytes(), *sequence, *durable, &mut out);
+        out.extend_from_slice(&FrameHeader::of(body.as_bytes(), *sequence, *durable).bytes());
         out.extend_from_slice(body.as_bytes());
     }
     out
@@ -173,7 +173,7 @@ fn a_reader_beside_the_writer_stops_at_what_is_durable() {
     assert_eq!(reader.next(limit(1, &one)).unwrap(), Item::End);
     // What lay behind was taken back, and something else written there.
     let mut other = frames(&[(1, 0)]);
-    FrameHeader::write(b"other", 2, 1, &mut other);
+    other.extend_from_slice(&FrameHeader::of(b"other", 2, 1).bytes());
     other.extend_from_slice(b"other");
     journal(directory.path(), 1, &other);
     assert_eq!(

@@ -42,7 +42,7 @@ impl<'a> Shown<'a> {
         if let Some(flow) = flow.filter(|_| !self.bodiless) {
             bytes.extend_from_slice(&flow.data);
         }
-        self.tape.bytes(&bytes, now(), &mut out.records);
+        self.tape.bytes(Vec::from(bytes), now(), &mut out.records);
         self.tape.hides = false;
         if flow.is_none_or(|flow| flow.end.is_some() || flow.cut) {
             self.tape.tell_missing(&mut out.records);
@@ -100,7 +100,7 @@ pub(super) fn keep_reply(tape: &mut Tape, reply: &Reply, out: &mut Output) {
     let mut bytes = BytesMut::new();
     written(&reply.head, &mut bytes);
     bytes.extend_from_slice(&reply.body);
-    tape.bytes(&bytes, now(), &mut out.records);
+    tape.bytes(Vec::from(bytes), now(), &mut out.records);
 }
 
 /// A head as text, marked as what it was. True if it has credentials, which are not shown.
