@@ -21,6 +21,11 @@ use crate::table::Table;
 use crate::value::Hash;
 use crate::{AuditError, Config, checkpoint};
 
+/// Entries, and bytes of journal, after which the keeper lets others have its core. What it does can wait; a session's thread that
+/// woke up behind it, with a client waiting, would have to wait for all of it.
+const STEP: u32 = 32;
+const STEP_BYTES: u64 = 128 << 10;
+
 /// When to seal.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
@@ -49,6 +54,8 @@ pub(crate) struct Keeper {
     pub(crate) gaps: Vec<Gap>,
     /// Journal bytes taken in since the last seal.
     bytes: u64,
+    /// Entries and bytes since others had the core.
+    step: (u32, u64),
     rows: Vec<Row>,
 }
 
@@ -119,6 +126,7 @@ impl Keeper {
             damaged: BTreeSet::new(),
             gaps: Vec::new(),
             bytes: 0,
+            step: (0, 0),
             rows: Vec::new(),
             config,
         })
@@ -157,11 +165,12 @@ impl Keeper {
     fn take(&mut self, batch: Batch) -> Result<(), AuditError> {
         // Its place would not be after this; and a file that it holds open would stay when it is removed.
         self.reader = None;
-        self.bytes = self.bytes.saturating_add(batch.bytes);
         for (sequence, record) in (batch.first..).zip(batch.records) {
             self.fold.apply(sequence, Entry::Record(record), &mut self.rows);
             self.keep()?;
+            self.took(1, 0);
         }
+        self.took(0, batch.bytes);
         self.seal_if_full()
     }
 
@@ -184,13 +193,13 @@ impl Keeper {
                 Item::Entry(sequence) => {
                     let body = reader.body();
                     let length = body.len().saturating_add(FRAME_HEADER) as u64;
-                    self.bytes = self.bytes.saturating_add(length);
                     let entry = Entry::decode(body).map_err(|what| {
                         let journal = journal::directory(&self.directory);
                         AuditError::damaged(&journal, format!("sequence {sequence} is {what}"))
                     })?;
                     self.fold.apply(sequence, entry, &mut self.rows);
                     self.keep()?;
+                    self.took(1, length);
                 }
                 Item::Gap(gap) => {
                     self.damaged.insert(gap.path.clone());
@@ -205,6 +214,17 @@ impl Keeper {
                 Item::End => return Ok(End::Whole),
             }
             self.seal_if_full()?;
+        }
+    }
+
+    /// Counts what was taken in, and yields now and then.
+    fn took(&mut self, entries: u32, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let (so_far, bytes_so_far) = self.step;
+        self.step = (so_far.saturating_add(entries), bytes_so_far.saturating_add(bytes));
+        if self.step.0 >= STEP || self.step.1 >= STEP_BYTES {
+            self.step = (0, 0);
+            std::thread::yield_now();
         }
     }
 

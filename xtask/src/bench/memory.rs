@@ -23,7 +23,7 @@ const HUGE: &str = "SELECT p.* FROM patients AS p, generate_series(1, 60)";
 /// How long memory is given to settle.
 const SETTLE: Duration = Duration::from_millis(700);
 
-/// One endpoint's memory, in KiB of its own (PSS).
+/// One endpoint's memory in KiB, see [`memory_kib`].
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Memory {
     endpoint: &'static str,

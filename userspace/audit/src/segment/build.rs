@@ -25,7 +25,7 @@ use crate::value::Hash;
 /// Microseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 /// Rows that are turned into one Arrow batch.
-const BATCH: usize = 1024;
+const BATCH: usize = 256;
 /// Bytes of texts and payloads in one.
 const BATCH_BYTES: usize = 1 << 20;
 

@@ -354,7 +354,7 @@ fn grant_event(event: &str, at: i64) -> Record {
 #[test]
 fn what_is_too_much_to_hand_over_is_read_from_the_journal() {
     // One sync has more than is handed over, again and again.
-    for durability in [Durability::Strict, Durability::Batch(Duration::from_secs(3600))] {
+    for durability in [Durability::Strict, Durability::Batch(Duration::from_hours(1))] {
         too_much_to_hand_over(durability);
     }
 }
