@@ -7,6 +7,8 @@ pub(crate) mod thread;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use interdict_record::Record;
+
 use crate::compact::swap;
 use crate::entry::Entry;
 use crate::fold::Fold;
@@ -166,6 +168,8 @@ impl Keeper {
         // Its place would not be after this; and a file that it holds open would stay when it is removed.
         self.reader = None;
         for (sequence, record) in (batch.first..).zip(batch.records) {
+            // What a restart would read there is the same.
+            debug_assert_eq!(written(&record), Ok(Entry::Record(record.clone())));
             self.fold.apply(sequence, Entry::Record(record), &mut self.rows);
             self.keep()?;
             self.took(1, 0);
@@ -324,6 +328,13 @@ impl Keeper {
         }
         if changed { sync_directory(journal) } else { Ok(()) }
     }
+}
+
+/// A record as it comes back from the journal.
+fn written(record: &Record) -> Result<Entry, String> {
+    let mut body = Vec::new();
+    Entry::encode_record(record, &mut body).map_err(|error| error.to_string())?;
+    Entry::decode(&body)
 }
 
 /// What is in Parquet of the rows after the checkpoint.

@@ -147,8 +147,8 @@ pub(super) fn text(all: &[Memory]) -> String {
         ("more in a huge result, MiB", Align::Right),
     ];
     format!(
-        "\nMemory (PSS, before PostgreSQL)\n\n{}\nFresh processes; then {CONNECTIONS} connections that are logged in and idle; then the most that a result of so many\n\
-         bytes added. interdict's stand before every server that is measured. PSS shares pages out among all who map them.\n",
+        "\nMemory (before PostgreSQL)\n\n{}\nFresh processes; then {CONNECTIONS} connections that are logged in and idle; then the most that a result of so many\n\
+         bytes added. interdict's stand before every server that is measured. Pages that others map too count in part (PSS), but for the program's.\n",
         render(&head, &rows)
     )
 }

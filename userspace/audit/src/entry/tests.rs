@@ -32,6 +32,12 @@ fn every_kind_comes_back() {
             ..ApprovalEvent::default()
         })),
         Record::Grant(Box::default()),
+        Record::Frame(Box::new(Frame {
+            statement_id: Some(uuid::Uuid::from_u128(3)),
+            payload: (0..=255).collect(),
+            digest: Some("sha256:00".to_owned()),
+            ..Frame::default()
+        })),
     ];
     for record in records {
         let mut body = Vec::new();

@@ -41,6 +41,8 @@ pub(crate) struct Active {
     pub(crate) durable: u64,
     /// The file's length: zeros follow what is written.
     length: u64,
+    /// Where the file's own cursor is; `None`: nobody knows.
+    cursor: Option<u64>,
 }
 
 impl Active {
@@ -82,6 +84,7 @@ impl Active {
             written,
             durable: written,
             length: written,
+            cursor: None,
         })
     }
 
@@ -105,15 +108,22 @@ impl Active {
     }
 
     fn put(&mut self, mut slices: &mut [IoSlice<'_>]) -> std::io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.written))?;
+        let mut place = match self.cursor.take() {
+            Some(place) if place == self.written => place,
+            _ => self.file.seek(SeekFrom::Start(self.written))?,
+        };
         while slices.iter().any(|slice| !slice.is_empty()) {
             match self.file.write_vectored(slices) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut slices, written),
+                Ok(written) => {
+                    place = place.saturating_add(written as u64);
+                    IoSlice::advance_slices(&mut slices, written);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.cursor = Some(place);
         Ok(())
     }
 
