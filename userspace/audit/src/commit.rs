@@ -300,7 +300,8 @@ impl Writer {
     }
 
     fn write(&mut self) -> Result<(), AuditError> {
-        let Some(group) = self.appends.get_mut(self.written..).filter(|_| self.group > 0) else {
+        let group = self.appends.get_mut(self.written..);
+        let Some(group) = group.filter(|group| !group.is_empty()) else {
             return Ok(());
         };
         let frames = group.iter().map(|append| &*append.frames);
@@ -331,21 +332,25 @@ impl Writer {
         if !due {
             return Ok(());
         }
-        if self.durable.saturating_add(1) < self.next {
+        // An append may be of nothing.
+        let fresh = self.durable.saturating_add(1) < self.next;
+        if fresh {
             let began = Instant::now();
             self.file.sync()?;
             self.shared.syncs.record(began.elapsed());
-            let mut appends = std::mem::take(&mut self.appends);
-            self.forget();
-            let waiters: Vec<_> = appends
-                .iter_mut()
-                .filter_map(|append| append.done.take())
-                .collect();
-            self.shared.handed.give(appends.drain(..).map(Batch::from));
-            self.appends = appends;
-            self.publish();
-            complete(waiters, &Ok(()));
         }
+        let mut appends = std::mem::take(&mut self.appends);
+        self.forget();
+        let waiters: Vec<_> = appends
+            .iter_mut()
+            .filter_map(|append| append.done.take())
+            .collect();
+        self.shared.handed.give(appends.drain(..).map(Batch::from));
+        self.appends = appends;
+        if fresh {
+            self.publish();
+        }
+        complete(waiters, &Ok(()));
         self.deadline = None;
         complete(self.flushers.drain(..), &Ok(()));
         Ok(())

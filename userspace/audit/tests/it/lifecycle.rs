@@ -406,3 +406,24 @@ fn too_much_to_hand_over(durability: Durability) {
     let report = verify(directory.path()).unwrap();
     assert!(report.sound(), "{:?}", report.findings);
 }
+
+/// Whoever has nothing to record does not wait for others to come.
+#[test]
+fn nothing_is_recorded_at_once() {
+    for durability in [Durability::Strict, Durability::Batch(Duration::from_hours(1))] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config(directory.path());
+        config.durability = durability;
+        runtime().block_on(async {
+            let audit = Audit::open(config).unwrap();
+            let nothing = audit.append(Vec::new()).await.unwrap().durable();
+            tokio::time::timeout(Duration::from_secs(20), nothing)
+                .await
+                .expect("nothing takes no time")
+                .unwrap();
+            audit.note(Vec::new()).await.unwrap();
+            audit.close().await.unwrap();
+        });
+        assert!(verify(directory.path()).unwrap().sound());
+    }
+}
