@@ -28,6 +28,8 @@ const SETTLE: Duration = Duration::from_millis(700);
 pub(super) struct Memory {
     endpoint: &'static str,
     pub(super) idle_kib: u64,
+    /// Of that, pages of the program's file.
+    program_kib: u64,
     /// For each connection that is logged in and asks nothing.
     pub(super) connection_kib: f64,
     /// More than before, at the most, while the huge result passes, and its size.
@@ -65,12 +67,13 @@ pub(super) fn measure(endpoints: &[Endpoint]) -> Result<Vec<Memory>> {
         let name = endpoint.role.name();
         let spinner = ui::spinner(&format!("memory of {name}"));
         thread::sleep(SETTLE);
-        let idle_kib = memory_kib(endpoint.process);
+        let idle = memory_kib(endpoint.process);
         let connections: Vec<_> = (0..CONNECTIONS)
             .map(|_| drain::idle(endpoint.port, USER, DATABASE))
             .collect::<Result<_>>()?;
         thread::sleep(SETTLE);
-        let with = memory_kib(endpoint.process);
+        // The program's pages that the first login touches are not what a connection takes.
+        let with = memory_kib(endpoint.process).rest;
         drop(connections);
         let huge = (endpoint.role == Role::Masks)
             .then(|| huge(endpoint))
@@ -78,8 +81,9 @@ pub(super) fn measure(endpoints: &[Endpoint]) -> Result<Vec<Memory>> {
         spinner.finish_and_clear();
         all.push(Memory {
             endpoint: name,
-            idle_kib,
-            connection_kib: with.saturating_sub(idle_kib) as f64 / f64::from(CONNECTIONS),
+            idle_kib: idle.program + idle.rest,
+            program_kib: idle.program,
+            connection_kib: with.saturating_sub(idle.rest) as f64 / f64::from(CONNECTIONS),
             huge,
         });
     }
@@ -96,13 +100,13 @@ fn huge(endpoint: &Endpoint) -> Result<Huge> {
         Form::Simple,
     )?;
     thread::sleep(SETTLE);
-    let before = memory_kib(endpoint.process);
+    let before = memory_kib(endpoint.process).rest;
     let over = AtomicBool::new(false);
     let (most, read) = thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut most = before;
             while !over.load(Ordering::Relaxed) {
-                most = most.max(memory_kib(endpoint.process));
+                most = most.max(memory_kib(endpoint.process).rest);
                 thread::sleep(Duration::from_millis(50));
             }
             most
@@ -128,6 +132,7 @@ pub(super) fn text(all: &[Memory]) -> String {
             vec![
                 memory.endpoint.to_owned(),
                 format!("{:.1}", memory.idle_kib as f64 / 1024.0),
+                format!("{:.1}", memory.program_kib as f64 / 1024.0),
                 format!("{:.1}", memory.connection_kib),
                 memory.huge.as_ref().map_or_else(String::new, |huge| {
                     format!(
@@ -143,12 +148,13 @@ pub(super) fn text(all: &[Memory]) -> String {
     let head = [
         ("endpoint", Align::Left),
         ("idle MiB", Align::Right),
+        ("of its file", Align::Right),
         ("KiB/connection", Align::Right),
         ("more in a huge result, MiB", Align::Right),
     ];
     format!(
         "\nMemory (before PostgreSQL)\n\n{}\nFresh processes; then {CONNECTIONS} connections that are logged in and idle; then the most that a result of so many\n\
-         bytes added. interdict's stand before every server that is measured. Pages that others map too count in part (PSS), but for the program's.\n",
+         bytes added, both without pages of the program's file. interdict's stand before every server that is measured. What others map too counts in part (PSS), but for the program's file.\n",
         render(&head, &rows)
     )
 }

@@ -25,9 +25,17 @@ pub(super) fn ticks(stat: &str) -> Option<u32> {
     Some(user + system)
 }
 
-/// Memory of a process and its children in KiB: what they share with others is counted in part (PSS), their own program wholly, as
-/// though nobody else ran it. The bench runs it several times; a node does once.
-pub(super) fn memory_kib(process: u32) -> u64 {
+/// Memory of a process and its children in KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct InMemory {
+    /// Of their own program's file all that they have mapped, as though nobody else ran it: the bench runs it several times, a node
+    /// does once.
+    pub(super) program: u64,
+    /// Everything else, in part where it is shared (PSS).
+    pub(super) rest: u64,
+}
+
+pub(super) fn memory_kib(process: u32) -> InMemory {
     let (mut program, mut rest) = (0, 0);
     for id in family(process) {
         let exe = fs::read_link(format!("/proc/{id}/exe"));
@@ -38,7 +46,7 @@ pub(super) fn memory_kib(process: u32) -> u64 {
             rest += other;
         }
     }
-    program + rest
+    InMemory { program, rest }
 }
 
 /// KiB of the mappings of a file, all that is in memory of them, and of everything else, in part where it is shared.
@@ -150,7 +158,8 @@ mod tests {
                     7f00-7f10 r-xp 00000000 fe:00 7 /lib/daemon.so\nRss: 300 kB\nPss: 30 kB\nVmFlags: rd ex\n\
                     7f20-7f30 rw-p 00000000 00:00 0\nRss: 8 kB\nPss: 8 kB\n";
         assert_eq!(memory_of(maps, "/opt/x/daemon"), (400, 38));
-        assert!(memory_kib(id()) > 100);
+        let now = memory_kib(id());
+        assert!(now.program > 100 && now.rest > 10, "{now:?}");
     }
 
     #[test]
