@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    ArrayBuilder as _, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayBuilder as _, BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, GenericByteBuilder,
+    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, ListArray, MapArray, RecordBatch, StructArray};
+use arrow_array::types::ByteArrayType;
+use arrow_array::{ArrayRef, GenericByteArray, ListArray, MapArray, RecordBatch, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, SchemaRef};
 
@@ -231,20 +232,9 @@ impl Column {
             Self::Bool(column) => Arc::new(column.finish()),
             Self::Integer(column) => Arc::new(column.finish()),
             Self::Time(column) => Arc::new(column.finish()),
-            Self::Text(column) => {
-                let (rows, bytes) = (column.len(), column.values_slice().len());
-                let done = column.finish();
-                // The next batch is like this one, as a rule.
-                *column = StringBuilder::with_capacity(rows, bytes);
-                Arc::new(done)
-            }
+            Self::Text(column) => Arc::new(finish(column)),
             Self::Short(column) => Arc::new(column.finish()),
-            Self::Blob(column) => {
-                let (rows, bytes) = (column.len(), column.values_slice().len());
-                let done = column.finish();
-                *column = BinaryBuilder::with_capacity(rows, bytes);
-                Arc::new(done)
-            }
+            Self::Blob(column) => Arc::new(finish(column)),
             Self::List {
                 runs,
                 elements,
@@ -283,4 +273,10 @@ impl Column {
             }
         })
     }
+}
+
+/// The column so far. What comes begins with as much room: the next batch is like this one, as a rule.
+fn finish<T: ByteArrayType>(column: &mut GenericByteBuilder<T>) -> GenericByteArray<T> {
+    let room = GenericByteBuilder::with_capacity(column.len(), column.values_slice().len());
+    std::mem::replace(column, room).finish()
 }

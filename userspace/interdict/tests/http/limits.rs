@@ -7,7 +7,7 @@ use crate::nginx::patient;
 use crate::origin::Origin;
 use crate::stage::{Service, Stage, eventually};
 use crate::support::{audit_rows, free_port, text};
-use crate::wire::Wire;
+use crate::wire::{Answer, Wire};
 
 /// What a body of this test has at least, in bytes. A daemon that was not built for use masks slowly.
 fn length() -> u64 {
@@ -50,6 +50,14 @@ fn a_service_that_is_gone_is_a_bad_gateway() {
     );
 }
 
+fn is_ok(answer: &Answer, number: usize) {
+    assert_eq!(
+        (answer.head.status, &answer.body[..]),
+        (200, &b"ok"[..]),
+        "{number}"
+    );
+}
+
 #[test]
 fn a_service_that_comes_back_is_reached_again() {
     // It closes its connection after each answer without a word.
@@ -60,12 +68,7 @@ fn a_service_that_comes_back_is_reached_again() {
     let stage = Stage::start(vec![Service::new("masked", origin.port)]);
     let mut wire = Wire::connect(stage.port("masked"));
     for number in 0..20 {
-        let answer = wire.get("/x");
-        assert_eq!(
-            (answer.head.status, &answer.body[..]),
-            (200, &b"ok"[..]),
-            "{number}"
-        );
+        is_ok(&wire.get("/x"), number);
     }
     assert_eq!(origin.take().len(), 20, "none of them twice");
 }
@@ -88,12 +91,7 @@ fn a_service_that_resets_its_connection_is_reached_again() {
     let stage = Stage::start(vec![Service::new("masked", origin.port)]);
     let mut wire = Wire::connect(stage.port("masked"));
     for number in 0..10 {
-        let answer = wire.get("/x");
-        assert_eq!(
-            (answer.head.status, &answer.body[..]),
-            (200, &b"ok"[..]),
-            "{number}"
-        );
+        is_ok(&wire.get("/x"), number);
         if number % 2 == 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
