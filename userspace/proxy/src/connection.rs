@@ -127,7 +127,7 @@ enum Arrived {
     Caller {
         /// Index of the service.
         service: usize,
-        origin: Option<Origin>,
+        origin: Option<Box<Origin>>,
         identity: Box<Identity>,
     },
     /// The daemon tries itself.
@@ -149,27 +149,28 @@ impl Proxy {
         let stream = TcpStream::from_std(accepted.stream)?;
         stream.set_nodelay(true)?;
         let (peer, local) = (canonical(stream.peer_addr()?), canonical(stream.local_addr()?));
-        let arrived = self.look_up(accepted.service, peer, local, accepted.netns_cookie);
+        // What is over before the session begins is in memory of its own, as an idle session is not to hold on to it.
+        let arrived = Box::pin(self.look_up(accepted.service, peer, local, accepted.netns_cookie));
         let (index, origin, identity) = match arrived.await? {
             Arrived::Caller {
                 service,
                 origin,
                 identity,
-            } => (service, origin, *identity),
+            } => (service, origin, identity),
             Arrived::Own => return Ok(()),
-            Arrived::Unknown => return self.refuse_unknown(peer, local).await,
+            Arrived::Unknown => return Box::pin(self.refuse_unknown(peer, local)).await,
         };
         let service = self
             .services
             .get(index)
             .cloned()
             .ok_or(ServeError::Service(index))?;
-        let mut connection = self.begin(service, origin, identity, local).await?;
+        let mut connection = Box::pin(self.begin(service, origin, identity, local)).await?;
         connection.dialer = accepted.dialer;
         if connection.identity.refusal.is_some() {
-            return self.turn_away(stream, &connection).await;
+            return Box::pin(self.turn_away(stream, &connection)).await;
         }
-        // Each in memory of its own: an idle session of one protocol is not to take the room of another's.
+        // Nor is one of one protocol to take the room of another's.
         match connection.service.protocol {
             Protocol::Postgres => Box::pin(crate::postgres::serve(self, stream, connection)).await,
             Protocol::Mysql => Box::pin(crate::mysql::serve(self, stream, connection)).await,
@@ -194,7 +195,7 @@ impl Proxy {
                 (Some(service), _) => (service, None),
                 (None, None) => return Arrived::Unknown,
                 (None, Some(origins)) => match origins.take(peer, local, netns_cookie) {
-                    Taken::Origin(origin) => (origin.service, Some(*origin)),
+                    Taken::Origin(origin) => (origin.service, Some(origin)),
                     Taken::Own => return Arrived::Own,
                     Taken::Unknown => return Arrived::Unknown,
                 },
@@ -238,10 +239,10 @@ impl Proxy {
     async fn begin(
         &self,
         service: Arc<Service>,
-        origin: Option<Origin>,
-        identity: Identity,
+        origin: Option<Box<Origin>>,
+        identity: Box<Identity>,
         local: SocketAddr,
-    ) -> Result<Connection, ServeError> {
+    ) -> Result<Box<Connection>, ServeError> {
         let started_at = now();
         let (workload, destination) = match origin {
             Some(origin) => (origin.workload, origin.destination),
@@ -285,7 +286,7 @@ impl Proxy {
             .append(vec![Record::SessionStarted(Box::new(started))])
             .await?;
         ticket.durable().await?;
-        Ok(Connection {
+        Ok(Box::new(Connection {
             session_id,
             service,
             destination,
@@ -293,11 +294,11 @@ impl Proxy {
             patience: self.opening_timeout,
             dialer: None,
             elsewhere: self.elsewhere.clone(),
-            identity,
+            identity: *identity,
             tape: Mutex::new(Tape::new(session_id, self.frames)),
             _entered: entered,
             workload,
-        })
+        }))
     }
 
     /// Writes down that a session ended before it had an engine.
@@ -334,4 +335,35 @@ pub(crate) enum ServeError {
     Upstream(#[from] UpstreamError),
     #[error("no service has the index {0}")]
     Service(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session<F>(_: impl FnOnce(&'static Proxy, TcpStream, Box<Connection>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn task<F>(_: impl FnOnce(Arc<Proxy>, Accepted) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every idle connection holds on to these. A value that an `async` function borrowed once, or an argument that it takes by value,
+    /// has room in them to the end.
+    #[test]
+    fn futures_of_a_session_are_small() {
+        let sizes = [
+            ("task", task(Proxy::serve), 512),
+            ("postgres", session(crate::postgres::serve), 1280),
+            ("mysql", session(crate::mysql::serve), 1280),
+            ("opaque", session(crate::opaque::serve), 1280),
+            ("http", session(crate::http::serve), 2048),
+            ("pump", size_of::<crate::pump::Pump>(), 2048),
+            ("connection", size_of::<Connection>(), 2048),
+        ];
+        for (what, size, most) in sizes {
+            assert!(size <= most, "{what} has {size} bytes: {sizes:?}");
+        }
+    }
 }

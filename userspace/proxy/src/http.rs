@@ -56,7 +56,7 @@ struct Way<'a> {
 pub(crate) async fn serve(
     proxy: &Proxy,
     stream: TcpStream,
-    connection: Connection,
+    connection: Box<Connection>,
 ) -> Result<(), ServeError> {
     let opening = Box::pin(opening(proxy, &connection, stream));
     let Some(opened) = proxy.opened(&connection, opening).await? else {
@@ -98,8 +98,8 @@ pub(crate) async fn serve(
         name: sni,
     };
     match version {
-        Version::One => one::serve(proxy, engine, client, left, server, way).await,
-        Version::Two => two::serve(proxy, engine, client, left, server, way).await,
+        Version::One => Box::pin(one::serve(proxy, engine, client, left, server, way)).await,
+        Version::Two => Box::pin(two::serve(proxy, engine, client, left, server, way)).await,
     }
 }
 

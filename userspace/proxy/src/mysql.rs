@@ -31,13 +31,20 @@ struct Session {
 pub(crate) async fn serve(
     proxy: &Proxy,
     stream: TcpStream,
-    connection: Connection,
+    connection: Box<Connection>,
 ) -> Result<(), ServeError> {
     // Handshakes need memory that sessions don't.
     let opening = Box::pin(opening(proxy, &connection, stream));
     let Some(session) = proxy.opened(&connection, opening).await? else {
         return Ok(());
     };
+    pump(proxy, &connection, session)
+        .run(connection.workload.as_deref())
+        .await
+}
+
+/// What carries a session that is open. No `async` function, which would keep room for all of its values.
+fn pump(proxy: &Proxy, connection: &Connection, session: Session) -> Box<Pump> {
     let Session {
         client,
         left,
@@ -59,10 +66,9 @@ pub(crate) async fn serve(
         &mut out,
     );
     let engine = interdict_session::Engine::Mysql(Box::new(engine));
-    Pump::new(proxy, &connection, engine, client, server, left, out)
-        .with_catalogue(connection.keeping(proxy))
-        .run(connection.workload.as_deref())
-        .await
+    let pump = Pump::new(proxy, connection, engine, client, server, left, out)
+        .with_catalogue(connection.keeping(proxy));
+    Box::new(pump)
 }
 
 async fn opening(proxy: &Proxy, connection: &Connection, mut stream: TcpStream) -> Result<Session, Ended> {

@@ -32,7 +32,7 @@ pub(crate) const CLIENT: &str = "opaque_tls";
 pub(crate) async fn serve(
     proxy: &Proxy,
     stream: TcpStream,
-    connection: Connection,
+    connection: Box<Connection>,
 ) -> Result<(), ServeError> {
     let opening = Box::pin(async {
         let admitted = Admitted::ask(proxy, &connection, SERVICE).await?;

@@ -40,13 +40,20 @@ struct Session {
 pub(crate) async fn serve(
     proxy: &Proxy,
     stream: TcpStream,
-    connection: Connection,
+    connection: Box<Connection>,
 ) -> Result<(), ServeError> {
     // Handshakes need memory that sessions don't.
     let opening = Box::pin(opening(proxy, &connection, stream));
     let Some(session) = proxy.opened(&connection, opening).await? else {
         return Ok(());
     };
+    pump(proxy, &connection, session)
+        .run(connection.workload.as_deref())
+        .await
+}
+
+/// What carries a session that is open. No `async` function, which would keep room for all of its values.
+fn pump(proxy: &Proxy, connection: &Connection, session: Session) -> Box<Pump> {
     let Session {
         startup,
         client,
@@ -67,12 +74,11 @@ pub(crate) async fn serve(
         &mut out,
     );
     let engine = interdict_session::Engine::Postgres(Box::new(engine));
-    Pump::new(proxy, &connection, engine, client, server, left, out)
+    let pump = Pump::new(proxy, connection, engine, client, server, left, out)
         .with_server_input(said)
         .with_keep(keep)
-        .with_catalogue(connection.keeping(proxy))
-        .run(connection.workload.as_deref())
-        .await
+        .with_catalogue(connection.keeping(proxy));
+    Box::new(pump)
 }
 
 async fn opening(proxy: &Proxy, connection: &Connection, stream: TcpStream) -> Result<Session, Ended> {

@@ -128,8 +128,8 @@ impl Pump {
         self
     }
 
-    /// Runs a workload's session to its end.
-    pub(crate) async fn run(mut self, workload: Option<&str>) -> Result<(), ServeError> {
+    /// Runs a workload's session to its end. In a box, as a future has room for its arguments twice.
+    pub(crate) async fn run(mut self: Box<Self>, workload: Option<&str>) -> Result<(), ServeError> {
         let mut orders = self.orders.clone();
         let ended = tokio::select! {
             result = poll_fn(|cx| self.poll(cx)) => Ok(result),

@@ -90,16 +90,16 @@ struct Current {
     asked: Asked,
 }
 
-pub(super) async fn serve(
-    proxy: &Proxy,
+/// Serves a client's connection to its end. In a box, as a future has room for its arguments twice.
+pub(super) fn serve<'a>(
+    proxy: &'a Proxy,
     engine: Engine,
     client: Stream,
     left: BytesMut,
     server: Option<Stream>,
-    way: Way<'_>,
-) -> Result<(), ServeError> {
-    let workload = way.connection.workload.clone();
-    let mut one = One {
+    way: Way<'a>,
+) -> impl Future<Output = Result<(), ServeError>> + use<'a> {
+    Box::new(One {
         proxy,
         engine,
         tape: way.connection.tape(),
@@ -114,39 +114,44 @@ pub(super) async fn serve(
         taped: 0,
         heads: Vec::new(),
         frames: Vec::new(),
-    };
-    let mut orders = proxy.orders.clone();
-    let ended = tokio::select! {
-        result = one.run() => Ok(result),
-        order = orders::ending(&mut orders, workload.as_deref()) => Err(order),
-    };
-    let (result, reason) = match ended {
-        Ok(result) => {
-            let reason = one.closing.unwrap_or(EndReason::Error);
-            (result, reason)
-        }
-        Err(Ending::Quarantine) => {
-            one.say_last(LastWords::Quarantine);
-            (Ok(()), EndReason::Quarantine)
-        }
-        Err(Ending::Stop) => {
-            one.stopping = true;
-            let drained = tokio::time::timeout(proxy.drain, one.run()).await;
-            if drained.is_err() {
-                one.say_last(LastWords::Shutdown);
-            }
-            (drained.unwrap_or(Ok(())), EndReason::Shutdown)
-        }
-    };
-    one.finish(reason).await?;
-    match result {
-        // A peer that resets its connection is an end like any other.
-        Err(ServeError::Io(_)) => Ok(()),
-        other => other,
-    }
+    })
+    .serve()
 }
 
 impl One<'_> {
+    async fn serve(mut self: Box<Self>) -> Result<(), ServeError> {
+        let connection = self.way.connection;
+        let mut orders = self.proxy.orders.clone();
+        let ended = tokio::select! {
+            result = self.run() => Ok(result),
+            order = orders::ending(&mut orders, connection.workload.as_deref()) => Err(order),
+        };
+        let (result, reason) = match ended {
+            Ok(result) => {
+                let reason = self.closing.unwrap_or(EndReason::Error);
+                (result, reason)
+            }
+            Err(Ending::Quarantine) => {
+                self.say_last(LastWords::Quarantine);
+                (Ok(()), EndReason::Quarantine)
+            }
+            Err(Ending::Stop) => {
+                self.stopping = true;
+                let drained = tokio::time::timeout(self.proxy.drain, self.run()).await;
+                if drained.is_err() {
+                    self.say_last(LastWords::Shutdown);
+                }
+                (drained.unwrap_or(Ok(())), EndReason::Shutdown)
+            }
+        };
+        self.finish(reason).await?;
+        match result {
+            // A peer that resets its connection is an end like any other.
+            Err(ServeError::Io(_)) => Ok(()),
+            other => other,
+        }
+    }
+
     async fn run(&mut self) -> Result<(), ServeError> {
         loop {
             if self.closing.is_some() && self.current.is_none() && self.socket.is_none() {
