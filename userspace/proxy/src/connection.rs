@@ -100,18 +100,22 @@ impl Connection {
         )
     }
 
-    /// What the engine is told of it, once both sides are open.
-    pub(crate) fn context(&self, client: &Stream, server: &Stream) -> Context {
-        let tls = &self.service.client_tls;
-        let shown = tls.as_ref().is_some_and(|tls| tls.is_shown_by(server));
-        let (client, server) = (matches!(client, Stream::Tls(_)), matches!(server, Stream::Tls(_)));
+    /// What the engine is told of it, once both sides are open, or the client's, where the service is reached when it is asked.
+    pub(crate) fn context(&self, client: &Stream, server: Option<&Stream>) -> Context {
+        let shows = |server| {
+            self.service
+                .client_tls
+                .as_ref()
+                .is_some_and(|tls| tls.is_shown_by(server))
+        };
+        let has_tls = |stream: &Stream| matches!(stream, Stream::Tls(_));
         Context {
             session_id: self.session_id,
             service: self.service.name.clone(),
             identity: self.policy_identity(),
             upstream: self.upstream.to_string(),
-            channel_binding: shown && client,
-            tls_differs: client != server,
+            channel_binding: has_tls(client) && server.is_some_and(shows),
+            tls_differs: server.is_some_and(|server| has_tls(client) != has_tls(server)),
             catalogue_user: self
                 .service
                 .catalogue
@@ -337,6 +341,16 @@ pub(crate) enum ServeError {
     Service(usize),
 }
 
+impl ServeError {
+    /// What came of a session that was open: a peer that resets its connection is an end like any other.
+    pub(crate) fn of_session(result: Result<(), Self>) -> Result<(), Self> {
+        match result {
+            Err(Self::Io(_)) => Ok(()),
+            other => other,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,7 +372,7 @@ mod tests {
             ("postgres", session(crate::postgres::serve), 1280),
             ("mysql", session(crate::mysql::serve), 1280),
             ("opaque", session(crate::opaque::serve), 1280),
-            ("http", session(crate::http::serve), 2048),
+            ("http", session(crate::http::serve), 3072),
             ("pump", size_of::<crate::pump::Pump>(), 2048),
             ("connection", size_of::<Connection>(), 2048),
         ];

@@ -6,8 +6,8 @@ mod two;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use interdict_session::Output;
 use interdict_session::http::{About, Engine};
-use interdict_session::{Context, Output};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
@@ -62,44 +62,37 @@ pub(crate) async fn serve(
     let Some(opened) = proxy.opened(&connection, opening).await? else {
         return Ok(());
     };
-    let Opened {
-        client,
-        left,
-        version,
-        server,
-        sni,
-    } = opened;
-    let tls = matches!(client, Stream::Tls(_));
-    let mut out = Output::default();
-    out.records
-        .push(connection.described(Some(&client), server.as_ref()));
-    let context = Context {
-        session_id: connection.session_id,
-        service: connection.service.name.clone(),
-        identity: connection.policy_identity(),
-        upstream: connection.upstream.to_string(),
-        channel_binding: false,
-        tls_differs: false,
-        catalogue_user: None,
-        limits: connection.service.limits,
-    };
-    let about = About {
-        tls,
-        name: sni.clone(),
-        profile: Arc::clone(&connection.service.profile),
-        signs_bodies: connection.service.credentials.signs_bodies(),
-    };
-    let engine = Engine::new(Arc::clone(&proxy.shared), context, about);
-    proxy.audit.note(out.records).await?;
-    let way = Way {
-        connection: &connection,
-        tls: way_has_tls(&connection, tls),
-        version,
-        name: sni,
-    };
-    match version {
-        Version::One => Box::pin(one::serve(proxy, engine, client, left, server, way)).await,
-        Version::Two => Box::pin(two::serve(proxy, engine, client, left, server, way)).await,
+    let described = connection.described(Some(&opened.client), opened.server.as_ref());
+    proxy.audit.note(vec![described]).await?;
+    match opened.version {
+        Version::One => one::open(proxy, &connection, opened).run().await,
+        Version::Two => Box::pin(two::open(proxy, &connection, opened).run()).await,
+    }
+}
+
+impl Opened {
+    fn engine(&self, proxy: &Proxy, connection: &Connection) -> Engine {
+        let about = About {
+            tls: self.has_tls(),
+            name: self.sni.clone(),
+            profile: Arc::clone(&connection.service.profile),
+            signs_bodies: connection.service.credentials.signs_bodies(),
+        };
+        let context = connection.context(&self.client, self.server.as_ref());
+        Engine::new(Arc::clone(&proxy.shared), context, about)
+    }
+
+    fn way<'a>(&self, connection: &'a Connection) -> Way<'a> {
+        Way {
+            connection,
+            tls: way_has_tls(connection, self.has_tls()),
+            version: self.version,
+            name: self.sni.clone(),
+        }
+    }
+
+    fn has_tls(&self) -> bool {
+        matches!(self.client, Stream::Tls(_))
     }
 }
 
@@ -239,12 +232,12 @@ impl Offered {
 }
 
 impl Way<'_> {
-    /// Connects.
+    /// Connects. That is done once or twice in a session's life, which is not to keep room for it.
     async fn reach(&self) -> Result<Stream, UpstreamError> {
-        self.reach_offering(match self.version {
+        Box::pin(self.reach_offering(match self.version {
             Version::One => &[H1],
             Version::Two => &[H2],
-        })
+        }))
         .await
     }
 

@@ -55,7 +55,7 @@ fn pump(proxy: &Proxy, connection: &Connection, session: Session) -> Box<Pump> {
     let mut out = Output::default();
     out.records
         .push(connection.described(Some(&client), Some(&server)));
-    let context = connection.context(&client, &server);
+    let context = connection.context(&client, Some(&server));
     let secured = matches!(server, Stream::Tls(_));
     let engine = Engine::new(
         std::sync::Arc::clone(&proxy.shared),

@@ -65,7 +65,7 @@ fn pump(proxy: &Proxy, connection: &Connection, session: Session) -> Box<Pump> {
     let mut out = Output::default();
     out.records
         .push(connection.described(Some(&client), Some(&server)));
-    let context = connection.context(&client, &server);
+    let context = connection.context(&client, Some(&server));
     let engine = Engine::new(
         std::sync::Arc::clone(&proxy.shared),
         context,

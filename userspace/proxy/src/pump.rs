@@ -170,11 +170,7 @@ impl Pump {
         if let Some(keep) = keep {
             keep.give(self.server.stream);
         }
-        match result {
-            // A peer that resets its connection is an end like any other.
-            Err(ServeError::Io(_)) => Ok(()),
-            other => other,
-        }
+        ServeError::of_session(result)
     }
 
     /// Goes on until nothing is unfinished, for as long as sessions get for that. What came of the session if it ended by

@@ -20,8 +20,8 @@ use interdict_wire::http::{
     Version as Written,
 };
 
-use super::{Way, commit};
-use crate::connection::ServeError;
+use super::{Opened, Way, commit};
+use crate::connection::{Connection, ServeError};
 use crate::credentials::http::Injection;
 use crate::orders::{self, Ending};
 use crate::side::Side;
@@ -37,14 +37,15 @@ const GATHERED: usize = 64 << 10;
 const AHEAD: usize = 64 << 10;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-struct One<'a> {
+pub(super) struct One<'a> {
     proxy: &'a Proxy,
     engine: Engine,
     way: Way<'a>,
     client: Side,
     server: Option<Server>,
     requests: RequestReader,
-    current: Option<Current>,
+    /// Boxed, as an idle connection has none.
+    current: Option<Box<Current>>,
     socket: Option<Box<Socket>>,
     /// What is decided at the end of what is under way.
     closing: Option<EndReason>,
@@ -90,22 +91,15 @@ struct Current {
     asked: Asked,
 }
 
-/// Serves a client's connection to its end. In a box, as a future has room for its arguments twice.
-pub(super) fn serve<'a>(
-    proxy: &'a Proxy,
-    engine: Engine,
-    client: Stream,
-    left: BytesMut,
-    server: Option<Stream>,
-    way: Way<'a>,
-) -> impl Future<Output = Result<(), ServeError>> + use<'a> {
+/// What carries a connection that is open. No `async` function, which would keep room for all of its values.
+pub(super) fn open<'a>(proxy: &'a Proxy, connection: &'a Connection, opened: Opened) -> Box<One<'a>> {
     Box::new(One {
         proxy,
-        engine,
-        tape: way.connection.tape(),
-        way,
-        client: Side::new(client, left),
-        server: server.map(Server::new),
+        engine: opened.engine(proxy, connection),
+        tape: connection.tape(),
+        way: opened.way(connection),
+        client: Side::new(opened.client, opened.left),
+        server: opened.server.map(Server::new),
         requests: RequestReader::new(Limits::default()),
         current: None,
         socket: None,
@@ -115,15 +109,15 @@ pub(super) fn serve<'a>(
         heads: Vec::new(),
         frames: Vec::new(),
     })
-    .serve()
 }
 
 impl One<'_> {
-    async fn serve(mut self: Box<Self>) -> Result<(), ServeError> {
+    /// Serves the connection to its end.
+    pub(super) async fn run(mut self: Box<Self>) -> Result<(), ServeError> {
         let connection = self.way.connection;
         let mut orders = self.proxy.orders.clone();
         let ended = tokio::select! {
-            result = self.run() => Ok(result),
+            result = self.go_on() => Ok(result),
             order = orders::ending(&mut orders, connection.workload.as_deref()) => Err(order),
         };
         let (result, reason) = match ended {
@@ -137,7 +131,7 @@ impl One<'_> {
             }
             Err(Ending::Stop) => {
                 self.stopping = true;
-                let drained = tokio::time::timeout(self.proxy.drain, self.run()).await;
+                let drained = tokio::time::timeout(self.proxy.drain, self.go_on()).await;
                 if drained.is_err() {
                     self.say_last(LastWords::Shutdown);
                 }
@@ -145,14 +139,10 @@ impl One<'_> {
             }
         };
         self.finish(reason).await?;
-        match result {
-            // A peer that resets its connection is an end like any other.
-            Err(ServeError::Io(_)) => Ok(()),
-            other => other,
-        }
+        ServeError::of_session(result)
     }
 
-    async fn run(&mut self) -> Result<(), ServeError> {
+    async fn go_on(&mut self) -> Result<(), ServeError> {
         loop {
             if self.closing.is_some() && self.current.is_none() && self.socket.is_none() {
                 return Ok(());

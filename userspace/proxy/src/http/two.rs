@@ -19,8 +19,8 @@ use interdict_session::{EndReason, LastWords, Output};
 use interdict_wire::http::Framing;
 
 use self::shown::{Shown, keep_reply, reply, send, send_on};
-use super::{Way, commit};
-use crate::connection::ServeError;
+use super::{Opened, Way, commit};
+use crate::connection::{Connection, ServeError};
 use crate::credentials::http::{Injection, inject};
 use crate::holding;
 use crate::orders::{self, Ending};
@@ -70,38 +70,58 @@ impl From<ServeError> for Broken {
     }
 }
 
-pub(super) async fn serve(
-    proxy: &Proxy,
-    engine: Engine,
+/// A connection that is open.
+pub(super) struct Two<'a> {
+    shared: Shared<'a>,
     client: Stream,
     left: BytesMut,
     server: Option<Stream>,
-    way: Way<'_>,
-) -> Result<(), ServeError> {
+}
+
+/// What carries a connection that is open.
+pub(super) fn open<'a>(proxy: &'a Proxy, connection: &'a Connection, opened: Opened) -> Two<'a> {
     let shared = Shared {
-        tape: Mutex::new(way.connection.tape()),
+        tape: Mutex::new(connection.tape()),
         proxy,
-        engine: Mutex::new(engine),
-        way,
+        engine: Mutex::new(opened.engine(proxy, connection)),
+        way: opened.way(connection),
         service: tokio::sync::Mutex::new(None),
         cut: Mutex::default(),
     };
-    if let Some(server) = server {
-        *shared.service.lock().await = shake_hands(server).await.ok();
+    Two {
+        shared,
+        client: opened.client,
+        left: opened.left,
+        server: opened.server,
     }
-    let passed = Passed::default();
-    let client = Rewound::new(client, left, passed.clone());
-    let (result, reason) = shared.run(client).await;
-    let mut out = Output::default();
-    out.records = lock(&shared.tape).finish(now());
-    out.records.append(&mut *lock(&shared.cut));
-    {
-        let mut engine = lock(&shared.engine);
-        engine.passed(passed.read(), passed.written());
-        engine.finish(reason, now(), &mut out);
+}
+
+impl Two<'_> {
+    /// Serves the connection to its end.
+    pub(super) async fn run(self) -> Result<(), ServeError> {
+        let Self {
+            shared,
+            client,
+            left,
+            server,
+        } = self;
+        if let Some(server) = server {
+            *shared.service.lock().await = shake_hands(server).await.ok();
+        }
+        let passed = Passed::default();
+        let client = Rewound::new(client, left, passed.clone());
+        let (result, reason) = shared.run(client).await;
+        let mut out = Output::default();
+        out.records = lock(&shared.tape).finish(now());
+        out.records.append(&mut *lock(&shared.cut));
+        {
+            let mut engine = lock(&shared.engine);
+            engine.passed(passed.read(), passed.written());
+            engine.finish(reason, now(), &mut out);
+        }
+        commit(shared.proxy, &mut out).await?;
+        result
     }
-    commit(proxy, &mut out).await?;
-    result
 }
 
 /// The connection to the service runs in a task of its own, until nobody holds it any more.

@@ -27,14 +27,24 @@ impl One<'_> {
             return Ok(false);
         }
         let mut out = Output::default();
-        let part = match self.requests.next(&mut self.client.input) {
-            Ok(Some(part)) => part,
-            Ok(None) => return Ok(false),
+        match self.requests.next(&mut self.client.input) {
+            Ok(Some(part)) => {
+                if let Some(step) = self.judge(part, &mut out) {
+                    self.follow(step, &mut out).await?;
+                }
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
             Err(error) => {
                 self.refuse_bytes(&error.to_string(), &mut out).await?;
-                return Ok(true);
+                Ok(true)
             }
-        };
+        }
+    }
+
+    /// What the engine says of a part, unless that goes straight on: its request is judged already. No `async` function, which
+    /// would keep room for all of the exchange.
+    fn judge(&mut self, part: RequestPart, out: &mut Output) -> Option<Step> {
         match part {
             RequestPart::Head(head, framing) => {
                 let bodiless = matches!(framing, Framing::None | Framing::Length(0));
@@ -43,29 +53,22 @@ impl One<'_> {
                     let end = self.requests.next(&mut self.client.input);
                     debug_assert_eq!(end, Ok(Some(RequestPart::End)), "the end of no body");
                 }
-                self.begin(head, framing, bodiless).await?;
+                Some(self.begin(head, framing, bodiless, out))
             }
-            RequestPart::Data(data) => self.take_body(&data).await?,
-            RequestPart::Trailers(trailers) => self.end_body(trailers).await?,
-            RequestPart::End => self.end_body(Headers::new()).await?,
+            RequestPart::Data(data) => self.take_body(&data, out),
+            RequestPart::Trailers(trailers) => self.end_body(trailers, out),
+            RequestPart::End => self.end_body(Headers::new(), out),
         }
-        Ok(true)
     }
 
-    pub(super) async fn begin(
-        &mut self,
-        head: RequestHead,
-        framing: Framing,
-        bodiless: bool,
-    ) -> Result<(), ServeError> {
-        let mut out = Output::default();
+    fn begin(&mut self, head: RequestHead, framing: Framing, bodiless: bool, out: &mut Output) -> Step {
         let (written, keep) = (head.version, head.keeps_alive());
         let awaits = head.headers.has_token("Expect", "100-continue");
-        let (mut exchange, mut step) = self.engine.begin(head, framing, now(), &mut out);
+        let (mut exchange, mut step) = self.engine.begin(head, framing, now(), out);
         if bodiless && matches!(step, Step::Body) {
-            step = self.engine.body_end(&mut exchange, now(), &mut out);
+            step = self.engine.body_end(&mut exchange, now(), out);
         }
-        self.current = Some(Current {
+        self.current = Some(Box::new(Current {
             exchange,
             judged: false,
             received: bodiless,
@@ -78,15 +81,12 @@ impl One<'_> {
             again: None,
             injection: None,
             asked: Asked::Other,
-        });
-        self.follow(step, &mut out).await
+        }));
+        step
     }
 
-    pub(super) async fn take_body(&mut self, data: &[u8]) -> Result<(), ServeError> {
-        let mut out = Output::default();
-        let Some(current) = &mut self.current else {
-            return Ok(());
-        };
+    fn take_body(&mut self, data: &[u8], out: &mut Output) -> Option<Step> {
+        let current = self.current.as_mut()?;
         current.again = None;
         if current.judged {
             if let Some(server) = &mut self.server {
@@ -95,17 +95,13 @@ impl One<'_> {
                     _ => server.side.output.extend_from_slice(data),
                 }
             }
-            return Ok(());
+            return None;
         }
-        let step = self.engine.body(&mut current.exchange, data, now(), &mut out);
-        self.follow(step, &mut out).await
+        Some(self.engine.body(&mut current.exchange, data, now(), out))
     }
 
-    pub(super) async fn end_body(&mut self, trailers: Headers) -> Result<(), ServeError> {
-        let mut out = Output::default();
-        let Some(current) = &mut self.current else {
-            return Ok(());
-        };
+    fn end_body(&mut self, trailers: Headers, out: &mut Output) -> Option<Step> {
+        let current = self.current.as_mut()?;
         if !trailers.is_empty() {
             // The end comes as a part of its own.
             if current.judged
@@ -114,21 +110,20 @@ impl One<'_> {
                 let _ = write_last_chunk(&trailers, &mut server.side.output);
                 current.sent_as = Framing::None;
             }
-            return Ok(());
+            return None;
         }
         current.received = true;
         if current.judged {
             if let (Framing::Chunked, Some(server)) = (current.sent_as, &mut self.server) {
                 let _ = write_last_chunk(&trailers, &mut server.side.output);
             }
-            return Ok(());
+            return None;
         }
-        let step = self.engine.body_end(&mut current.exchange, now(), &mut out);
-        self.follow(step, &mut out).await
+        Some(self.engine.body_end(&mut current.exchange, now(), out))
     }
 
     /// Does what the engine says of a request.
-    pub(super) async fn follow(&mut self, mut step: Step, out: &mut Output) -> Result<(), ServeError> {
+    async fn follow(&mut self, mut step: Step, out: &mut Output) -> Result<(), ServeError> {
         self.commit(out).await?;
         while let Step::Wait = step {
             let Some(ruling) = self.ask(out).await? else {
@@ -151,7 +146,7 @@ impl One<'_> {
                 }
             }
             Step::Refuse(reply) => self.reply(reply),
-            Step::Forward(forward) => self.forward(*forward).await?,
+            Step::Forward(forward) => self.forward(forward).await?,
         }
         Ok(())
     }
@@ -184,7 +179,7 @@ impl One<'_> {
     }
 
     /// Answers in the service's place.
-    pub(super) fn reply(&mut self, reply: Reply) {
+    fn reply(&mut self, reply: Reply) {
         let Some(mut current) = self.current.take() else {
             return;
         };
@@ -205,7 +200,7 @@ impl One<'_> {
         }
     }
 
-    pub(super) async fn forward(&mut self, mut forward: Forward) -> Result<(), ServeError> {
+    async fn forward(&mut self, mut forward: Box<Forward>) -> Result<(), ServeError> {
         match inject(self.proxy, self.way.connection, &mut forward, self.way.tls).await? {
             Ok(injection) => {
                 if let Some(current) = &mut self.current {
@@ -218,7 +213,7 @@ impl One<'_> {
             mut head,
             framing,
             body,
-        } = forward;
+        } = *forward;
         let framing = match &body {
             Some(body) => Framing::Length(body.len() as u64),
             None => framing,
@@ -273,7 +268,7 @@ impl One<'_> {
         Ok(())
     }
 
-    pub(super) async fn refuse_bytes(&mut self, why: &str, out: &mut Output) -> Result<(), ServeError> {
+    async fn refuse_bytes(&mut self, why: &str, out: &mut Output) -> Result<(), ServeError> {
         self.closing = Some(EndReason::Desynchronised);
         if let Some(current) = &mut self.current {
             // Its body went wrong: the service has a part of it at most.
