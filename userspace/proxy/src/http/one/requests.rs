@@ -56,8 +56,11 @@ impl One<'_> {
                 Some(self.begin(head, framing, bodiless, out))
             }
             RequestPart::Data(data) => self.take_body(&data, out),
-            RequestPart::Trailers(trailers) => self.end_body(trailers, out),
-            RequestPart::End => self.end_body(Headers::new(), out),
+            RequestPart::Trailers(trailers) => {
+                self.pass_trailers(&trailers);
+                None
+            }
+            RequestPart::End => self.end_body(out),
         }
     }
 
@@ -100,22 +103,23 @@ impl One<'_> {
         Some(self.engine.body(&mut current.exchange, data, now(), out))
     }
 
-    fn end_body(&mut self, trailers: Headers, out: &mut Output) -> Option<Step> {
-        let current = self.current.as_mut()?;
-        if !trailers.is_empty() {
-            // The end comes as a part of its own.
-            if current.judged
-                && let (Framing::Chunked, Some(server)) = (current.sent_as, &mut self.server)
-            {
-                let _ = write_last_chunk(&trailers, &mut server.side.output);
-                current.sent_as = Framing::None;
-            }
-            return None;
+    /// Ends the body with them. The request's end comes as a part of its own.
+    fn pass_trailers(&mut self, trailers: &Headers) {
+        if let Some(current) = &mut self.current
+            && current.judged
+            && let (Framing::Chunked, Some(server)) = (current.sent_as, &mut self.server)
+        {
+            let _ = write_last_chunk(trailers, &mut server.side.output);
+            current.sent_as = Framing::None;
         }
+    }
+
+    fn end_body(&mut self, out: &mut Output) -> Option<Step> {
+        let current = self.current.as_mut()?;
         current.received = true;
         if current.judged {
             if let (Framing::Chunked, Some(server)) = (current.sent_as, &mut self.server) {
-                let _ = write_last_chunk(&trailers, &mut server.side.output);
+                let _ = write_last_chunk(&Headers::new(), &mut server.side.output);
             }
             return None;
         }
