@@ -183,8 +183,8 @@ impl Proxy {
         }
     }
 
-    /// Finds out who is calling. That takes the kernel's maps, /proc, and the digest of an executable: none of it is for a
-    /// session thread.
+    /// Finds out who is calling. Of whoever dials a service's own port only the address is known, and nothing of the host is asked.
+    /// Of others it takes the kernel's maps, /proc, and the digest of an executable: none of it is for a session thread.
     async fn look_up(
         &self,
         service: Option<usize>,
@@ -192,28 +192,31 @@ impl Proxy {
         local: SocketAddr,
         netns_cookie: u64,
     ) -> Result<Arrived, ElsewhereError> {
-        let (origins, resolver) = (self.origins.clone(), Arc::clone(&self.resolver));
-        let services = self.services.clone();
-        let look = move || {
-            let (service, origin) = match (service, origins) {
-                (Some(service), _) => (service, None),
-                (None, None) => return Arrived::Unknown,
-                (None, Some(origins)) => match origins.take(peer, local, netns_cookie) {
-                    Taken::Origin(origin) => (origin.service, Some(origin)),
-                    Taken::Own => return Arrived::Own,
-                    Taken::Unknown => return Arrived::Unknown,
-                },
-            };
-            let name = services.get(service).map_or("", |service| service.name.as_str());
-            let identity = match &origin {
-                Some(origin) => resolver.resolve(&origin.facts, name),
-                None => resolver.resolve(&Facts::Address(peer.ip()), name),
-            };
-            Arrived::Caller {
+        let name = |services: &[Arc<Service>], index: usize| {
+            services
+                .get(index)
+                .map_or_else(String::new, |service| service.name.clone())
+        };
+        if let Some(service) = service {
+            let facts = Facts::Address(peer.ip());
+            return Ok(Arrived::Caller {
                 service,
-                origin,
-                identity: Box::new(identity),
-            }
+                origin: None,
+                identity: Box::new(self.resolver.resolve(&facts, &name(&self.services, service))),
+            });
+        }
+        let Some(origins) = self.origins.clone() else {
+            return Ok(Arrived::Unknown);
+        };
+        let (resolver, services) = (Arc::clone(&self.resolver), self.services.clone());
+        let look = move || match origins.take(peer, local, netns_cookie) {
+            Taken::Origin(origin) => Arrived::Caller {
+                service: origin.service,
+                identity: Box::new(resolver.resolve(&origin.facts, &name(&services, origin.service))),
+                origin: Some(origin),
+            },
+            Taken::Own => Arrived::Own,
+            Taken::Unknown => Arrived::Unknown,
         };
         self.elsewhere.run(look).await
     }

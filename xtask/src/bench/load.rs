@@ -147,6 +147,7 @@ impl Load {
                     MYSQL.contains(&self.name)
                         || [
                             PINNED,
+                            CONNECT,
                             SIMPLE_8,
                             SIMPLE_32,
                             PREPARED_8,

@@ -162,6 +162,7 @@ fn postgres(judge: &mut Judge<'_>) {
     }
     let figure = judge.cpu(CONNECT, Role::Masks, Role::Copy);
     judge.add(format!("{CONNECT}: CPU"), false, 1.5, "× copy", figure);
+    judge.beside_synced(judge.cpu(CONNECT, Role::CopySync, Role::Copy));
     let figure = judge.row(CONNECT, Role::Inject).map(|row| row.to_direct[0]);
     judge.add(format!("{CONNECT}, inject: speed"), true, 2.0, "× direct", figure);
 }
