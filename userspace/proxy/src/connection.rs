@@ -108,14 +108,13 @@ impl Connection {
                 .as_ref()
                 .is_some_and(|tls| tls.is_shown_by(server))
         };
-        let has_tls = |stream: &Stream| matches!(stream, Stream::Tls(_));
         Context {
             session_id: self.session_id,
             service: self.service.name.clone(),
             identity: self.policy_identity(),
             upstream: self.upstream.to_string(),
-            channel_binding: has_tls(client) && server.is_some_and(shows),
-            tls_differs: server.is_some_and(|server| has_tls(client) != has_tls(server)),
+            channel_binding: client.is_tls() && server.is_some_and(shows),
+            tls_differs: server.is_some_and(|server| client.is_tls() != server.is_tls()),
             catalogue_user: self
                 .service
                 .catalogue
@@ -192,17 +191,12 @@ impl Proxy {
         local: SocketAddr,
         netns_cookie: u64,
     ) -> Result<Arrived, ElsewhereError> {
-        let name = |services: &[Arc<Service>], index: usize| {
-            services
-                .get(index)
-                .map_or_else(String::new, |service| service.name.clone())
-        };
         if let Some(service) = service {
             let facts = Facts::Address(peer.ip());
             return Ok(Arrived::Caller {
                 service,
                 origin: None,
-                identity: Box::new(self.resolver.resolve(&facts, &name(&self.services, service))),
+                identity: Box::new(self.resolver.resolve(&facts, name_of(&self.services, service))),
             });
         }
         let Some(origins) = self.origins.clone() else {
@@ -212,7 +206,7 @@ impl Proxy {
         let look = move || match origins.take(peer, local, netns_cookie) {
             Taken::Origin(origin) => Arrived::Caller {
                 service: origin.service,
-                identity: Box::new(resolver.resolve(&origin.facts, &name(&services, origin.service))),
+                identity: Box::new(resolver.resolve(&origin.facts, name_of(&services, origin.service))),
                 origin: Some(origin),
             },
             Taken::Own => Arrived::Own,
@@ -322,6 +316,10 @@ impl Proxy {
         self.audit.note(records).await?;
         Ok(())
     }
+}
+
+fn name_of(services: &[Arc<Service>], index: usize) -> &str {
+    services.get(index).map_or("", |service| &service.name)
 }
 
 /// IPv4 addresses as such, also where a socket of the other family carries them.

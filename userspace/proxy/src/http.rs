@@ -66,14 +66,14 @@ pub(crate) async fn serve(
     proxy.audit.note(vec![described]).await?;
     match opened.version {
         Version::One => one::open(proxy, &connection, opened).run().await,
-        Version::Two => Box::pin(two::open(proxy, &connection, opened).run()).await,
+        Version::Two => Box::pin(two::serve(proxy, &connection, opened)).await,
     }
 }
 
 impl Opened {
     fn engine(&self, proxy: &Proxy, connection: &Connection) -> Engine {
         let about = About {
-            tls: self.has_tls(),
+            tls: self.client.is_tls(),
             name: self.sni.clone(),
             profile: Arc::clone(&connection.service.profile),
             signs_bodies: connection.service.credentials.signs_bodies(),
@@ -85,14 +85,10 @@ impl Opened {
     fn way<'a>(&self, connection: &'a Connection) -> Way<'a> {
         Way {
             connection,
-            tls: way_has_tls(connection, self.has_tls()),
+            tls: way_has_tls(connection, self.client.is_tls()),
             version: self.version,
             name: self.sni.clone(),
         }
-    }
-
-    fn has_tls(&self) -> bool {
-        matches!(self.client, Stream::Tls(_))
     }
 }
 

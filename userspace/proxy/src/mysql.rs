@@ -56,7 +56,7 @@ fn pump(proxy: &Proxy, connection: &Connection, session: Session) -> Box<Pump> {
     out.records
         .push(connection.described(Some(&client), Some(&server)));
     let context = connection.context(&client, Some(&server));
-    let secured = matches!(server, Stream::Tls(_));
+    let secured = server.is_tls();
     let engine = Engine::new(
         std::sync::Arc::clone(&proxy.shared),
         context,
@@ -114,7 +114,7 @@ async fn opening(proxy: &Proxy, connection: &Connection, mut stream: TcpStream) 
     let mut input = BytesMut::with_capacity(1024);
     let mut startup = loop {
         let before = input.clone();
-        match open(&mut input, &about, matches!(client, Stream::Tls(_))) {
+        match open(&mut input, &about, client.is_tls()) {
             Opening::Incomplete => {
                 // No more than one message: behind a request for TLS comes TLS, and the client waits for nothing.
                 let left = missing(&input) as u64;
@@ -155,9 +155,7 @@ async fn opening(proxy: &Proxy, connection: &Connection, mut stream: TcpStream) 
     let wants = match upstream.mode {
         UpstreamTlsMode::Disable => false,
         // As the client has it, so that its password has the form that the server expects.
-        UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered => {
-            about.has_tls() && matches!(client, Stream::Tls(_))
-        }
+        UpstreamTlsMode::Prefer | UpstreamTlsMode::VerifyIfOffered => about.has_tls() && client.is_tls(),
         UpstreamTlsMode::Require | UpstreamTlsMode::VerifyFull => true,
     };
     let server = if wants {

@@ -29,6 +29,10 @@ impl Stream {
         Self::Tls(Box::new(Secured { stream, fingerprint }))
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// `TLSv1.3 TLS_AES_128_GCM_SHA256 sha256:…`, or `none`: what the record says of this leg.
     pub(crate) fn description(&self) -> String {
         let Self::Tls(secured) = self else {

@@ -205,7 +205,7 @@ async fn switch(
 /// How a password can go to the server.
 pub(crate) fn channel(server: &Stream, tls: &UpstreamTls) -> Channel {
     Channel {
-        tls: matches!(server, Stream::Tls(_)),
+        tls: server.is_tls(),
         trusts_key: tls.mode == UpstreamTlsMode::Disable,
     }
 }

@@ -190,7 +190,7 @@ pub(crate) async fn authenticate(
     secret: Option<Secret>,
 ) -> Result<Bytes, Failure> {
     let channel = Channel {
-        tls: matches!(server, Stream::Tls(_)),
+        tls: server.is_tls(),
         end_point: end_point(server),
     };
     let mut login = Login::new(user, secret, channel);

@@ -6,7 +6,7 @@ mod shown;
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use h2::client::{ResponseFuture, SendRequest};
@@ -70,16 +70,8 @@ impl From<ServeError> for Broken {
     }
 }
 
-/// A connection that is open.
-pub(super) struct Two<'a> {
-    shared: Shared<'a>,
-    client: Stream,
-    left: BytesMut,
-    server: Option<Stream>,
-}
-
-/// What carries a connection that is open.
-pub(super) fn open<'a>(proxy: &'a Proxy, connection: &'a Connection, opened: Opened) -> Two<'a> {
+/// Serves a connection that is open to its end.
+pub(super) async fn serve(proxy: &Proxy, connection: &Connection, opened: Opened) -> Result<(), ServeError> {
     let shared = Shared {
         tape: Mutex::new(connection.tape()),
         proxy,
@@ -88,40 +80,22 @@ pub(super) fn open<'a>(proxy: &'a Proxy, connection: &'a Connection, opened: Ope
         service: tokio::sync::Mutex::new(None),
         cut: Mutex::default(),
     };
-    Two {
-        shared,
-        client: opened.client,
-        left: opened.left,
-        server: opened.server,
+    if let Some(server) = opened.server {
+        *shared.service.lock().await = shake_hands(server).await.ok();
     }
-}
-
-impl Two<'_> {
-    /// Serves the connection to its end.
-    pub(super) async fn run(self) -> Result<(), ServeError> {
-        let Self {
-            shared,
-            client,
-            left,
-            server,
-        } = self;
-        if let Some(server) = server {
-            *shared.service.lock().await = shake_hands(server).await.ok();
-        }
-        let passed = Passed::default();
-        let client = Rewound::new(client, left, passed.clone());
-        let (result, reason) = shared.run(client).await;
-        let mut out = Output::default();
-        out.records = lock(&shared.tape).finish(now());
-        out.records.append(&mut *lock(&shared.cut));
-        {
-            let mut engine = lock(&shared.engine);
-            engine.passed(passed.read(), passed.written());
-            engine.finish(reason, now(), &mut out);
-        }
-        commit(shared.proxy, &mut out).await?;
-        result
+    let passed = Passed::default();
+    let client = Rewound::new(opened.client, opened.left, passed.clone());
+    let (result, reason) = shared.run(client).await;
+    let mut out = Output::default();
+    out.records = lock(&shared.tape).finish(now());
+    out.records.append(&mut *lock(&shared.cut));
+    {
+        let mut engine = lock(&shared.engine);
+        engine.passed(passed.read(), passed.written());
+        engine.finish(reason, now(), &mut out);
     }
+    commit(proxy, &mut out).await?;
+    result
 }
 
 /// The connection to the service runs in a task of its own, until nobody holds it any more.
